@@ -37,8 +37,12 @@ def targets(cc: list[str]) -> dict[str, list[str]]:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return {"isthmus_generic.so": []}
     zig = "ziglang" in cc
-    return {f"isthmus_{level}.so": [f"-mcpu={level}" if zig else f"-march={level.replace('_v', '-v').replace('x86_64', 'x86-64')}"]
-            for level in LEVELS}
+    return {
+        f"isthmus_{level}.so": [
+            f"-mcpu={level}" if zig else f"-march={level.replace('_v', '-v').replace('x86_64', 'x86-64')}"
+        ]
+        for level in LEVELS
+    }
 
 
 class KernelHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -39,12 +39,12 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with disk_errors(path.parent):
         try:
-            with open(fresh, "xb") as handle:
+            with fresh.open("xb") as handle:
                 yield handle
                 handle.flush()
                 if durable:
                     os.fsync(handle.fileno())
-            os.replace(fresh, path)
+            fresh.replace(path)
             if durable:
                 fsync_folder(path.parent)
         except BaseException:

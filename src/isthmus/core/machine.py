@@ -23,7 +23,9 @@ def usable_cpus() -> int:
 def usable_memory_bytes() -> int:
     """Memory that this process may use: the least of what is available, the cgroup's and Slurm's limit, in bytes."""
     limits = [_available_memory()]
-    limits += [limit for limit in map(_read_limit, _cgroup_files("memory.max", "memory/memory.limit_in_bytes")) if limit]
+    limits += [
+        limit for limit in map(_read_limit, _cgroup_files("memory.max", "memory/memory.limit_in_bytes")) if limit
+    ]
     slurm = os.environ.get("SLURM_MEM_PER_NODE", "")
     if slurm.isdigit() and int(slurm) > 0:
         limits.append(int(slurm) << 20)

@@ -34,9 +34,15 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
 
 def start(argv: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start `argv` as leader of a process group of its own; its output goes to `log`."""
-    with open(log, "ab") as handle:
+    with log.open("ab") as handle:
         return subprocess.Popen(
-            list(argv), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, start_new_session=True
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+            start_new_session=True,
         )
 
 
