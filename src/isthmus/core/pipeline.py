@@ -34,9 +34,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A whole pipeline file; paths are resolved against the folder the file lies in."""
+    """Both phases and the report; paths of a file are resolved against the folder that it lies in."""
 
-    path: Path
     sources: tuple[str, ...]
     into: Name
     embed: str
@@ -57,7 +56,6 @@ def read_pipeline(path: Path) -> Pipeline:
     report = _table(document, "report", ("to", "truth"), path)
     into = Name.parse(typed(prepare, "into", str, f"{path}: [prepare]", "default.reads"))
     return Pipeline(
-        path=path,
         sources=_sources(prepare, path),
         into=into,
         embed=typed(prepare, "embed", str, f"{path}: [prepare]", "kernel:4"),
