@@ -1,0 +1,47 @@
+/* What scan.c and kmers.c share: settings in, rows out. Layouts are mirrored in scan.py. */
+#ifndef ISTHMUS_SCAN_H
+#define ISTHMUS_SCAN_H
+#include <stdint.h>
+
+enum { FASTQ = 0, FASTA = 1 };
+enum { NO_KMERS = 1, HALF_EMPTY = 2 };                      /* core/flags.py */
+enum { MORE = 0, ROWS_FULL = 1, AT_STOP = 2, AT_END = 3, BAD = 4 };
+enum { BAD_START = 1, CUT = 2, LENGTHS = 3, LETTER = 4, QUALITY = 5, PLUS_NAME = 6, NAME = 7, LONE_CR = 8, TOO_LONG = 9 };
+enum { MAX_TABLE = 4096, MAX_CANONICAL = 2080, PADDED = 112, QUALITIES = 94 };
+
+typedef struct {
+    int64_t format;
+    int64_t k;                 /* 0: no features */
+    int64_t dim;               /* features per profile */
+    int64_t n_canonical;
+    const uint16_t *forward;   /* canonical k-mer j -> its place in the table of 4^k counts (codes A 0, C 1, T 2, G 3) */
+    const uint16_t *reverse;   /* ... and that of its reverse complement; 4^k, an empty place, where both are one */
+    const float *basis;        /* NULL, or (n_canonical, PADDED) */
+    const double *error;       /* error probability of quality 0 .. 93 */
+    int64_t min_length;
+    double min_quality;
+    double max_n_share;
+} Setting;
+
+typedef struct {
+    int64_t start, end;        /* the record's bytes in the text, from its mark to the start of what follows */
+    int64_t record;            /* number of the record in this call, dropped ones counted */
+    uint64_t hash;             /* FNV-1a of the id */
+    int32_t id_len, length, n_ambiguous, flags;
+    float gc, quality;         /* quality is NaN where there is none */
+} Row;
+
+typedef struct {
+    int64_t status, next, rows, records, id_bytes, bases_in, bases_out, dropped[3];
+    int64_t error, error_start, error_line, error_byte, error_a, error_b;
+} Outcome;
+
+typedef struct {
+    uint32_t counts[3][MAX_CANONICAL];   /* first half, second half, whole */
+    uint64_t total[3];
+} Profile;
+
+void count_profile(const uint8_t *seq, int64_t n, int clean, const Setting *set, Profile *out);
+void write_features(const Profile *profile, const Setting *set, float *whole, float *first, float *second);
+extern const uint8_t LETTER_CLASS[256];  /* 1 ACGTU, 2 other IUPAC, gap or stop, 0 anything else */
+#endif
