@@ -202,6 +202,8 @@ def run(
     """
     told = progress or Silent()
     watch = Stopwatch()
+    if pipeline.truth is not None:
+        read_truth(pipeline.truth)  # a missing or broken file is said before hours of work, not after
     with watch.stage("plan"):
         preview = plan_embed(
             lake,
