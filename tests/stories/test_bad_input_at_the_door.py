@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +78,7 @@ def test_each_mistake_has_its_exit_code_and_names_itself(
     assert "Traceback" not in said.err
 
 
-def test_more_ranks_than_rows_is_no_error(tmp_path: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_more_ranks_than_rows_is_no_error(tmp_path: Path, typed: Callable[..., Any]) -> None:
     """Five reads on eight ranks give the labels that one rank gives."""
     (tmp_path / "good.fastq").write_bytes(GOOD)
 
@@ -86,7 +88,7 @@ def test_more_ranks_than_rows_is_no_error(tmp_path: Path, typed) -> None:  # typ
     assert said.json["rows"] == 5
 
 
-def test_a_lake_of_another_version_is_refused_and_left_alone(tmp_path: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_a_lake_of_another_version_is_refused_and_left_alone(tmp_path: Path, typed: Callable[..., Any]) -> None:
     """The error names what was found and what was expected."""
     (tmp_path / "good.fastq").write_bytes(GOOD)
     (tmp_path / "old").mkdir()

@@ -6,7 +6,9 @@ import csv
 import gzip
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -27,7 +29,9 @@ def fastq_records(path: Path) -> list[bytes]:
     return [b"".join(lines[i : i + 4]) for i in range(0, len(lines), 4)]
 
 
-def test_run_makes_products_and_a_page_and_a_second_run_does_nothing_twice(here: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_run_makes_products_and_a_page_and_a_second_run_does_nothing_twice(
+    here: Path, typed: Callable[..., Any]
+) -> None:
     """One command gives both products and the report; the same command again gives the same versions."""
     first = typed("run", "reads.fastq.gz", "--truth", "truth.tsv", "--json")
     again = typed("run", "reads.fastq.gz", "--truth", "truth.tsv", "--json")
@@ -43,7 +47,7 @@ def test_run_makes_products_and_a_page_and_a_second_run_does_nothing_twice(here:
     assert typed("log", "default.clusters", "--json").json[0]["product"] == "default.clusters@1"
 
 
-def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed: Callable[..., Any]) -> None:
     """ls, show, lineage, export and doctor tell one story."""
     assert typed("run", "reads.fastq.gz", "--clusters", "12", "--min-length", "2000", "-q").code == 0
 
@@ -70,7 +74,7 @@ def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed) -> N
     assert "every checksum agrees" in doctor.out
 
 
-def test_bins_hold_every_original_record_once_and_unchanged(here: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_bins_hold_every_original_record_once_and_unchanged(here: Path, typed: Callable[..., Any]) -> None:
     """Bins and unassigned add up to the input, record for record, dropped ones too."""
     assert typed("run", "reads.fastq.gz", "--min-length", "3000", "-q").code == 0
 
@@ -85,7 +89,7 @@ def test_bins_hold_every_original_record_once_and_unchanged(here: Path, typed) -
     assert "unassigned.fastq" in {path.name for path in (here / "bins").iterdir()}
 
 
-def test_a_pipeline_file_does_the_same_as_the_flags(here: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_a_pipeline_file_does_the_same_as_the_flags(here: Path, typed: Callable[..., Any]) -> None:
     """The file and the command line make the same plans, so the second finds the first one's work done."""
     (here / "p.toml").write_text(
         '[prepare]\nsources = ["reads.fastq.gz"]\n'
@@ -100,7 +104,7 @@ def test_a_pipeline_file_does_the_same_as_the_flags(here: Path, typed) -> None: 
     assert typed("run", "p.toml", "--clusters", "3").code == 2
 
 
-def test_standard_input_and_a_dry_run(here: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_standard_input_and_a_dry_run(here: Path, typed: Callable[..., Any]) -> None:
     """A dry run shows rows, bytes and memory and leaves no product; `-` reads the same records as the file."""
     text = gzip.decompress((here / "reads.fastq.gz").read_bytes())
 

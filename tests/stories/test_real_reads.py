@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 
-def test_one_phage_is_said_to_be_one_organism(real_data: Path, tmp_path: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_one_phage_is_said_to_be_one_organism(real_data: Path, tmp_path: Path, typed: Callable[..., Any]) -> None:
     """Long reads of lambda alone, wrapped FASTQ: the page opens with 'one organism'."""
     said = typed("run", real_data / "reads/racon/lambda_long_reads_MULTILINE.fastq.gz", "--json")
 
@@ -19,7 +21,9 @@ def test_one_phage_is_said_to_be_one_organism(real_data: Path, tmp_path: Path, t
 @pytest.mark.parametrize(
     "reads", ["reads/metabinR/reads.metagenome.fasta.gz", "reads/trimgalore/illumina_10K.fastq.gz"]
 )
-def test_short_reads_are_refused_until_forced(real_data: Path, tmp_path: Path, typed, reads: str) -> None:  # type: ignore[no-untyped-def]
+def test_short_reads_are_refused_until_forced(
+    real_data: Path, tmp_path: Path, typed: Callable[..., Any], reads: str
+) -> None:
     """Composition does not separate organisms under 1 kb: said, exit 2, reads kept; forced, the page says so first."""
     refused = typed("run", real_data / reads)
     forced = typed("run", real_data / reads, "--force", "--json")
@@ -42,7 +46,9 @@ def test_short_reads_are_refused_until_forced(real_data: Path, tmp_path: Path, t
         "reads/bowtie2/longreads.fq.gz",
     ],
 )
-def test_long_reads_of_every_kind_go_through(real_data: Path, tmp_path: Path, typed, reads: str) -> None:  # type: ignore[no-untyped-def]
+def test_long_reads_of_every_kind_go_through(
+    real_data: Path, tmp_path: Path, typed: Callable[..., Any], reads: str
+) -> None:
     """FASTA of 393-kb reads, a handful of nanopore reads, a low-depth run: labels, page, bins that add up."""
     said = typed("run", real_data / reads, "--force", "--json")
     bins = typed("export", "default.clusters", "--bins", "--to", "bins")
@@ -52,7 +58,7 @@ def test_long_reads_of_every_kind_go_through(real_data: Path, tmp_path: Path, ty
     assert (tmp_path / "isthmus-report.html").is_file()
 
 
-def test_all_trimgalore_files_at_once(real_data: Path, typed) -> None:  # type: ignore[no-untyped-def]
+def test_all_trimgalore_files_at_once(real_data: Path, typed: Callable[..., Any]) -> None:
     """A glob of many short-read files goes through by force; the empty and the colour-space file are named."""
     folder = real_data / "reads/trimgalore"
     said = typed("run", folder / "*_R[12].fastq.gz", "--force", "--json")
