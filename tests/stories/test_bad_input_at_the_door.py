@@ -26,8 +26,8 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "content", "code", "words"), BAD, ids=[one[0] for one in BAD])
 def test_one_error_and_the_lake_as_before(
-    tmp_path: Path, typed, name: str, content: bytes | None, code: int, words: str
-) -> None:  # type: ignore[no-untyped-def]
+    tmp_path: Path, typed: Callable[..., Any], name: str, content: bytes | None, code: int, words: str
+) -> None:
     """What was committed before stays; nothing half-made appears; the error names file and fault."""
     (tmp_path / "good.fastq").write_bytes(GOOD)
     assert typed("embed", "good.fastq", "-q").code == 0
@@ -65,8 +65,8 @@ def test_one_error_and_the_lake_as_before(
     ],
 )
 def test_each_mistake_has_its_exit_code_and_names_itself(
-    tmp_path: Path, typed, words: list[str], code: int, message: str
-) -> None:  # type: ignore[no-untyped-def]
+    tmp_path: Path, typed: Callable[..., Any], words: list[str], code: int, message: str
+) -> None:
     """The message holds what was wrong, never a traceback."""
     (tmp_path / "good.fastq").write_bytes(GOOD)
     typed("embed", "good.fastq", "-q")
