@@ -258,6 +258,11 @@ class ArrayView:
             out[..., here, :] = self._shard(int(i))[..., index[here] - self._ends[i], :]
         return out
 
+    def check(self) -> None:
+        """Open every shard; Corrupt for the first whose header, width, type or size is not as promised."""
+        for i in range(len(self.shards)):
+            self._shard(i)
+
     def _shard(self, i: int) -> Array:
         if i not in self._open:
             shard = open_shard(*self.shards[i], ndim=self._NDIM)

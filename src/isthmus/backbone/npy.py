@@ -30,7 +30,7 @@ class NpyFile:
         self.path, self.dtype = path, dtype
         self._fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         with disk_errors(path.parent):
-            self.handle: BinaryIO = self._fresh.open("x+b")  # noqa: SIM115 - closed by finish or discard
+            self.handle: BinaryIO = self._fresh.open("x+b")
             self.handle.write(b"\0" * HEADER_BYTES)
 
     def write(self, rows: Array) -> None:
@@ -97,7 +97,7 @@ def as_bytes(rows: Array) -> memoryview:
 def unnamed_file(beside: Path) -> BinaryIO:
     """A file on the same disk with no name: it is gone with its last handle, even when the process is killed."""
     path = beside.with_name(f".{beside.name}.{secrets.token_hex(6)}.tmp")
-    handle = path.open("x+b")  # noqa: SIM115 - closed by its owner
+    handle = path.open("x+b")
     path.unlink()
     return handle
 
