@@ -45,13 +45,14 @@ def export(lake: Lake, ref: Ref, *, form: str, to: Path, truth: Mapping[str, str
 
 def _batches(lake: Lake, ref: Ref, truth: Mapping[str, str] | None) -> Iterator[pa.RecordBatch]:
     """The table of `ref`; an empty batch comes first, so that there is a schema even for no rows."""
-    names = lake.read(ref).schema.names
-    columns = [name for name in LABEL_COLUMNS if name in names] if "cluster" in names else names
-    schema = pa.schema([lake.read(ref).schema.field(name) for name in columns])
+    snapshot = lake.read(ref)
+    found = snapshot.schema()
+    columns = list(LABEL_COLUMNS) if set(LABEL_COLUMNS) <= set(found.names) else found.names
+    schema = pa.schema([pa.field(name, found.field(name).type) for name in columns])
     if truth is not None:
         schema = schema.append(pa.field("truth", pa.string()))
     yield pa.RecordBatch.from_pylist([], schema=schema)
-    for batch in lake.read(ref).batches(columns):
+    for batch in snapshot.batches(columns):
         arrays = [batch.column(name).cast(schema.field(name).type) for name in columns]
         if truth is not None:
             arrays.append(pa.array([truth.get(one) for one in batch.column("id").to_pylist()], pa.string()))

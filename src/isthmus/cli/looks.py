@@ -121,7 +121,7 @@ def _open(args: argparse.Namespace) -> api.Lake:
 
 
 def _columns(snapshot: Any) -> dict[str, str]:
-    return {field.name: str(field.type) for field in snapshot.schema}
+    return {field.name: str(field.type) for field in snapshot.schema()}
 
 
 def _cell(value: object) -> str:
