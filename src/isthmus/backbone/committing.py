@@ -101,10 +101,11 @@ class _Attempt:
         draft = self._write(_base(self.change, self.table))
         try:
             for tried in range(TRIES):
-                found = self.table.find(self.change.plan.id)
+                base = _base(self.change, self.table)
+                found = self.table.find(self.change.plan.id)  # after the base: it sees all that the base has
                 if found is not None:
                     return found.commit.ref
-                draft = self._on(draft, _base(self.change, self.table))
+                draft = self._on(draft, base)
                 ref = self._commit(draft)
                 if ref is not None:
                     return ref

@@ -9,9 +9,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -47,12 +48,14 @@ class ProductTable:
         """Make version 0, the empty table, unless it is there; any number of processes may do so at once."""
         if self.newest() >= 0:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            DeltaTable.create(self._uri, schema=schema, mode="error", configuration=_FOREVER)
-        except (DeltaError, OSError) as error:
-            if self.newest() < 0:
-                raise self._told(error) from error
+        # delta-rs' own create lets the loser of a race make version 1, now and then: so each writer makes a table of
+        # its own, and the first to link its log into place wins
+        self._log.mkdir(parents=True, exist_ok=True)
+        first = f"{0:020d}.json"
+        with TemporaryDirectory(prefix=".new-", dir=self.folder) as fresh, self._full_disk_told():
+            DeltaTable.create(Path(fresh).as_uri(), schema=schema, mode="error", configuration=_FOREVER)
+            with suppress(FileExistsError):
+                os.link(Path(fresh) / "_delta_log" / first, self._log / first)
         self._flush(0)
 
     def newest(self) -> int:
@@ -65,7 +68,7 @@ class ProductTable:
 
     def schema(self) -> pa.Schema:
         """The columns as Arrow."""
-        return pa.schema(DeltaTable(self._uri, without_files=True).schema().to_arrow())
+        return pa.schema(DeltaTable(self._uri).schema().to_arrow())
 
     def record(self, version: int) -> Record:
         """The record of one version. Raises NotFound, or Corrupt for a version that isthmus did not commit."""
@@ -100,7 +103,7 @@ class ProductTable:
         """
         table = DeltaTable(self._uri, version=base)
         when = int(datetime.fromisoformat(record.commit.when).timestamp() * 1000)
-        try:
+        with self._full_disk_told():
             table.create_write_transaction(
                 [_add(file, when) for file in record.tables],
                 "append" if record.commit.verb == "append" else "overwrite",
@@ -113,8 +116,6 @@ class ProductTable:
                 ),
                 post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             )
-        except (DeltaError, OSError) as error:
-            raise self._told(error) from error
         self._flush(base + 1)
 
     def _read(self, version: int) -> bytes:
@@ -135,13 +136,17 @@ class ProductTable:
         for folder in (self._log, self.folder, self.folder.parent):
             fsync_folder(folder)
 
-    def _told(self, error: Exception) -> Exception:
-        if any(words in str(error).lower() for words in _FULL_DISK):
-            return WontFit(
+    @contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (DeltaError, OSError) as error:
+            if not any(words in str(error).lower() for words in _FULL_DISK):
+                raise
+            raise WontFit(
                 f"{self.folder}: no space left while committing ({human_bytes(free_bytes(self.folder))} free); nothing "
                 "was committed: free some space or choose another lake with --lake, then run the same command again"
-            )
-        return error
+            ) from error
 
 
 def _add(file: TableFile, when_ms: int) -> AddAction:
