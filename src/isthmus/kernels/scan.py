@@ -166,7 +166,10 @@ class Scanner:
             *map(ctypes.c_int64, (lo, n, int(at_end), n + 1 if stop is None else stop)),
             ctypes.byref(self._setting),
             ctypes.c_int64(self.max_rows),
-            *(ctypes.c_void_p(a.ctypes.data) for a in (self._scratch, self._rows, self._ids, self._whole, self._halves)),
+            *(
+                ctypes.c_void_p(a.ctypes.data)
+                for a in (self._scratch, self._rows, self._ids, self._whole, self._halves)
+            ),
             ctypes.c_void_p(self._outcome.ctypes.data),
         )
         return self._batch()

@@ -1,0 +1,352 @@
+"""Phase 1: a plan's raw files become a product of reads, cleaned and embedded, part by part."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from isthmus.backbone.arrays import Manifest, Shard
+from isthmus.backbone.checksum import fingerprint
+from isthmus.backbone.lake import Change, Lake
+from isthmus.backbone.schema import READS
+from isthmus.core.clock import Stopwatch
+from isthmus.core.errors import Bug, Conflict, InvalidInput, NotFound, WontFit
+from isthmus.core.files import free_bytes, human_bytes
+from isthmus.core.plan import FileInput, Plan, Projection
+from isthmus.core.progress import Progress
+from isthmus.core.ref import Name, Ref
+from isthmus.kernels.profiles import profiles
+from isthmus.prepare import local, table
+from isthmus.prepare.cleaning import Cleaning
+from isthmus.prepare.compute import BadText, compute
+from isthmus.prepare.explain import explain
+from isthmus.prepare.parts import PART_BYTES, Receipt, Task, read_receipt, read_rows
+from isthmus.prepare.projection import WORKER_BYTES, project_tasks
+from isthmus.prepare.sniff import Kind, sniff
+from isthmus.prepare.text import BLOCK_BYTES
+
+RECIPE, RECIPE_VERSION = "embed", 1
+SMALL_BYTES = 32 << 20  # below this, starting workers takes longer than they save
+
+
+def make_plan(
+    sources: Sequence[FileInput],
+    *,
+    into: Name,
+    with_: str = "kernel:4",
+    cleaning: Cleaning | None = None,
+    part_bytes: int = PART_BYTES,
+) -> Plan:
+    """The plan to clean `sources` and embed them with `with_`. Raises InvalidInput for an unknown embedding."""
+    profiles(with_)
+    clean = cleaning or Cleaning()
+    params = {
+        "with": with_,
+        "min_length": clean.min_length,
+        "min_mean_quality": float(clean.min_mean_quality),
+        "max_n_share": float(clean.max_n_share),
+        "part_bytes": part_bytes,
+    }
+    return Plan(RECIPE, RECIPE_VERSION, into, tuple(sources), params)
+
+
+def project(plan: Plan, lake: Lake, *, workers: int) -> Projection:
+    """What `plan` is expected to take; reads the first 4 MiB of each file. Raises as `embed` for files that are none."""
+    kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
+    tasks = _tasks(plan, lake, kinds, limit_bytes=BLOCK_BYTES)
+    return project_tasks(tasks, free_bytes(lake.root), workers=workers)
+
+
+def embed(plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Progress) -> Ref:
+    """Carry out `plan` and commit the product; returns the Ref of an earlier commit of the same plan, if there is one.
+
+    The same bytes whatever `workers`. Finished parts of an interrupted call are used again. Memory does not grow with
+    the input, apart from about 60 bytes per read while the table is written.
+
+    Args:   workers: processes; mem_bytes: for all of them together.
+    Raises: BadRecord, InvalidInput: something in a file cannot be used, or cleaning took every read. NotFound,
+            Conflict: a file is gone or has changed. WontFit: disk or memory. The lake is as before.
+    """
+    found = lake.find(plan.target, plan.id)
+    if found is not None:
+        return found
+    before = [_unchanged(one, lake) for one in _files(plan)]
+    work = _Work(plan, lake, workers=workers, mem_bytes=mem_bytes, progress=progress)
+    with work.watch.stage("parts"):
+        work.compute_parts()
+    if [_identity(one) for one in _files(plan)] != before:
+        raise Conflict("an input file changed while it was read; run the same command again when nothing writes to it")
+    ref = work.commit()
+    shutil.rmtree(work.parts_folder, ignore_errors=True)
+    return ref
+
+
+def _files(plan: Plan) -> list[FileInput]:
+    return cast("list[FileInput]", list(plan.inputs))
+
+
+def _identity(one: FileInput) -> tuple[int, int, int]:
+    try:
+        facts = os.stat(one.path)
+    except FileNotFoundError:
+        raise NotFound(f"{one.source}: {one.path} is not there any more; restore it or plan again") from None
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def _unchanged(one: FileInput, lake: Lake) -> tuple[int, int, int]:
+    identity = _identity(one)
+    if identity[0] != one.size or fingerprint(Path(one.path), lake.scratch / "cache") != one.xxh3_128:
+        raise Conflict(f"{one.source} has changed since the plan was made; run the command again")
+    return identity
+
+
+def _parts_folder(plan: Plan, lake: Lake) -> Path:
+    return lake.scratch / "parts" / plan.id
+
+
+def _tasks(plan: Plan, lake: Lake, kinds: Sequence[Kind], *, limit_bytes: int) -> list[Task]:
+    """One task per file, for all of its parts."""
+    params: Mapping[str, Any] = plan.params
+    cut = (params["min_length"], params["min_mean_quality"], params["max_n_share"])
+    return [
+        Task(
+            file=i,
+            path=one.path,
+            name=one.source,
+            format=kind.code,
+            compression=kind.compression,
+            body=kind.body,
+            size=one.size,
+            features=params["with"],
+            cut=cut,
+            part_bytes=params["part_bytes"],
+            limit_bytes=limit_bytes,
+            parts_folder=str(_parts_folder(plan, lake)),
+            array_folder="",
+        )
+        for i, (one, kind) in enumerate(zip(_files(plan), kinds, strict=True))
+    ]
+
+
+@dataclass
+class _Done:
+    """Receipts as they come in, and what they sum to."""
+
+    receipts: dict[tuple[int, int], Receipt] = field(default_factory=dict)
+    reused: int = 0
+    text_bytes: int = 0
+
+    def add(self, receipt: Receipt) -> None:
+        self.receipts[receipt.file, receipt.part] = receipt
+        self.text_bytes += max(0, receipt.stop - receipt.start)
+
+
+class _Work:
+    """One attempt at a plan."""
+
+    def __init__(self, plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Progress) -> None:
+        self.plan, self.lake, self.workers, self.progress = plan, lake, max(1, workers), progress
+        self.watch, self.done = Stopwatch(), _Done()
+        self.parts_folder = _parts_folder(plan, lake)
+        self.parts_folder.mkdir(parents=True, exist_ok=True)
+        with self.watch.stage("look"):
+            self.kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
+            # of a worker's share, a third is its window: the text, joined lines, and ids may be as long each
+            limit = max(2 * BLOCK_BYTES, (mem_bytes // self.workers - WORKER_BYTES) // 3)
+            folder = str(lake.array_folder(plan.target, plan.id))
+            tasks = _tasks(plan, lake, self.kinds, limit_bytes=limit)
+            self.tasks = [replace(task, array_folder=folder) for task in tasks]
+            self.projection = project_tasks(self.tasks, free_bytes(lake.root), workers=self.workers)
+        self.cpu_here = 0.0
+
+    def compute_parts(self) -> None:
+        """Compute what has no receipt yet, then see that each part began where the one before stopped."""
+        waiting = self._waiting()
+        self._check_disk()
+        here = self.workers == 1 or len(waiting) < 2 or sum(_task_bytes(task) for task in waiting) < SMALL_BYTES
+        if here:
+            local.run_here(waiting, self._on_receipt, self._on_bad_text)
+        else:
+            local.run_in_workers(waiting, self.workers, self._on_receipt, self._on_bad_text)
+        self.parts = [self._chain(task) for task in self.tasks]
+
+    def _waiting(self) -> list[Task]:
+        """What is still to be done: parts of plain files, whole files of others."""
+        waiting = []
+        for task in self.tasks:
+            if task.compression != "plain":
+                waiting.append(task)
+                continue
+            for part in range(-(-task.size // task.part_bytes)):
+                receipt = read_receipt(task, part)
+                if receipt is None:
+                    waiting.append(replace(task, part=part))
+                else:
+                    self.done.reused += 1
+                    self.done.add(receipt)
+        return waiting
+
+    def _check_disk(self) -> None:
+        there = sum(size for one in self.done.receipts.values() for size, _ in one.files.values())
+        need, free = self.projection.out_bytes - there, self.projection.free_bytes
+        if need > free:
+            raise WontFit(
+                f"about {self.projection.rows:,} reads need {human_bytes(need)} on disk under {self.lake.root}, "
+                f"{human_bytes(free)} are free; free some space or choose another lake with --lake"
+            )
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self.done.add(receipt)
+        total = float(sum(one.size for one in _files(self.plan) if one)) if self._all_plain() else None
+        self.progress.update("embed", self.done.text_bytes, total, "B")
+
+    def _all_plain(self) -> bool:
+        return all(kind.compression == "plain" for kind in self.kinds)
+
+    def _on_bad_text(self, error: BadText) -> None:
+        """Raise the file's first bad record. None: a part began at a wrong place, and is done again in `_chain`."""
+        bad = explain(self.tasks[error.file])
+        if bad is not None:
+            raise bad
+
+    def _chain(self, task: Task) -> list[Receipt]:
+        """The receipts of a file in order; a part that did not begin where the one before stopped is done again."""
+        parts: list[Receipt] = []
+        expected = task.body
+        while task.compression != "plain" or len(parts) < -(-task.size // task.part_bytes):
+            part = len(parts)
+            receipt = self.done.receipts.get((task.file, part))
+            if receipt is None or not receipt.fits(expected, (part + 1) * task.part_bytes):
+                receipt = self._again(replace(task, part=part, start=expected))
+            parts.append(receipt)
+            expected = receipt.stop if receipt.records else expected
+            if receipt.text_end >= 0 and task.compression != "plain":
+                break
+        return parts
+
+    def _again(self, task: Task) -> Receipt:
+        if task.compression != "plain":
+            raise Bug(f"{task.name}: part {task.part} is missing after its file was read")
+        try:
+            (receipt,) = compute(task)
+        except BadText as error:
+            self._on_bad_text(error)
+            raise Bug(f"{task.name}: {error}, and yet all its records can be read") from error
+        return receipt
+
+    def commit(self) -> Ref:
+        """Commit the table, the manifest and the facts."""
+        with self.watch.stage("facts"):
+            tally = self._tally()
+            facts = self._facts(tally)
+        self._refuse_nothing(facts)
+        shards = [list(one.files.items()) for parts in self.parts for one in parts if one.rows]
+        rows = [one.rows for parts in self.parts for one in parts if one.rows]
+        made = profiles(str(self.plan.params["with"]))
+        manifest = Manifest(
+            dtype="<f4",
+            dim=made.dim,
+            rows=sum(rows),
+            shards=tuple(_shard(files[0], n) for files, n in zip(shards, rows, strict=True)),
+            halves=tuple(_shard(files[1], n) for files, n in zip(shards, rows, strict=True)),
+            embedder={"name": made.name, "version": 1, "symmetry": "strand"},
+        )
+        for warning in facts["warnings"]:
+            self.progress.note(warning)
+        return self.lake.commit(
+            Change(
+                name=self.plan.target,
+                verb="replace",
+                plan=self.plan,
+                schema=READS,
+                batches=table.batches(self.tasks, self.parts, _files(self.plan)),
+                manifest=manifest,
+                facts=facts,
+            )
+        )
+
+    def _tally(self) -> table.Tally:
+        tally = table.Tally()
+        for task, parts in zip(self.tasks, self.parts, strict=True):
+            hashes = []
+            for receipt in parts:
+                rows, _ = read_rows(task, receipt)
+                tally.add(rows)
+                hashes.append(rows["hash"].copy())
+            tally.add_names(hashes)
+        return tally
+
+    def _facts(self, tally: table.Tally) -> dict[str, Any]:
+        files = [
+            _file_facts(one, kind, parts)
+            for one, kind, parts in zip(_files(self.plan), self.kinds, self.parts, strict=True)
+        ]
+        receipts = [one for parts in self.parts for one in parts]
+        sums = {key: sum(one[key] for one in files) for key in ("records_in", "records_out", "bases_in", "bases_out")}
+        return {
+            "files": files,
+            **sums,
+            "dropped": _dropped(receipts),
+            "length": tally.lengths(),
+            "flagged": {"no_kmers": tally.no_kmers, "half_empty": tally.half_empty},
+            "duplicate_names": tally.duplicate_names,
+            "parts": {"total": len(receipts), "reused": self.done.reused},
+            "workers": self.workers,
+            "seconds": {stage: round(spent, 4) for stage, spent in self.watch.seconds.items()},
+            "cpu_seconds": round(sum(one.cpu_seconds for one in receipts), 4),
+            "warnings": self._warnings(tally, files),
+        }
+
+    def _warnings(self, tally: table.Tally, files: Sequence[Mapping[str, Any]]) -> list[str]:
+        warnings = [text for kind in self.kinds for text in kind.warnings]
+        if tally.duplicate_names:
+            warnings.append(
+                f"{tally.duplicate_names:,} reads repeat the name of an earlier read of their file; "
+                "the columns source and record tell them apart"
+            )
+        if cast("float", self.plan.params["min_mean_quality"]) > 0 and any(one["format"] == "fasta" for one in files):
+            warnings.append("FASTA has no qualities: the filter by mean quality let all of its reads pass")
+        return warnings
+
+    def _refuse_nothing(self, facts: Mapping[str, Any]) -> None:
+        if facts["records_out"]:
+            return
+        dropped = ", ".join(f"{name} {n:,}" for name, n in facts["dropped"].items() if n)
+        raise InvalidInput(
+            f"cleaning took all of {facts['records_in']:,} reads ({dropped}); nothing was committed: "
+            "lower min_length, min_mean_quality or raise max_n_share"
+        )
+
+
+def _task_bytes(task: Task) -> int:
+    return task.size if task.part is None else min(task.part_bytes, task.size - task.part * task.part_bytes)
+
+
+def _shard(entry: tuple[str, tuple[int, str]], rows: int) -> Shard:
+    path, (_, digest) = entry
+    return Shard(Path(path).name, rows, digest)
+
+
+def _dropped(receipts: Sequence[Receipt]) -> dict[str, int]:
+    names = ("too_short", "low_quality", "many_n")
+    return {name: sum(one.dropped[i] for one in receipts) for i, name in enumerate(names)}
+
+
+def _file_facts(one: FileInput, kind: Kind, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    return {
+        "source": one.source,
+        "sample": one.sample,
+        "format": kind.format,
+        "compression": kind.compression,
+        "bytes": one.size,
+        "text_bytes": one.size if kind.compression == "plain" else receipts[-1].text_end,
+        "records_in": sum(r.records for r in receipts),
+        "records_out": sum(r.rows for r in receipts),
+        "bases_in": sum(r.bases_in for r in receipts),
+        "bases_out": sum(r.bases_out for r in receipts),
+        "dropped": _dropped(receipts),
+    }
