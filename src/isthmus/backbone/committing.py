@@ -77,7 +77,8 @@ class _Draft:
 
 def commit(change: Change, table: ProductTable, arrays: Path) -> Ref:
     """Carry out `change` on `table`; `arrays` is the folder of its own shards. See `Lake.commit`."""
-    found = table.find(change.plan.id)
+    attempt = _Attempt(change, table, arrays)
+    found = attempt.look()
     if found is not None:
         return found.commit.ref
     _check(change, arrays)
@@ -87,7 +88,7 @@ def commit(change: Change, table: ProductTable, arrays: Path) -> Ref:
             f"{change.name} holds columns {', '.join(table.schema().names)}; found {', '.join(change.schema.names)}; "
             "choose another name with --into"
         )
-    return _Attempt(change, table, arrays).run()
+    return attempt.run()
 
 
 class _Attempt:
@@ -96,13 +97,23 @@ class _Attempt:
     def __init__(self, change: Change, table: ProductTable, arrays: Path) -> None:
         self.change, self.table, self.arrays = change, table, arrays
         self.id = secrets.token_hex(8)
+        self._seen = 0  # versions up to here do not carry the plan
+
+    def look(self) -> Record | None:
+        """The commit of this plan, by whomever; a version is read once."""
+        newest = self.table.newest()
+        found = self.table.find(self.change.plan.id, above=self._seen)
+        if found is None:
+            self._seen = max(newest, 0)
+        return found
 
     def run(self) -> Ref:
+        """Write the files and commit them."""
         draft = self._write(_base(self.change, self.table))
         try:
             for tried in range(TRIES):
                 base = _base(self.change, self.table)
-                found = self.table.find(self.change.plan.id)  # after the base: it sees all that the base has
+                found = self.look()  # after the base: it sees all that the base has
                 if found is not None:
                     return found.commit.ref
                 draft = self._on(draft, base)
@@ -145,7 +156,7 @@ class _Attempt:
         try:
             self.table.write(draft.base.version, record)
         except BaseException:
-            found = self.table.find(self.change.plan.id)
+            found = self.look()
             if found is not None:
                 return found.commit.ref
             if self.table.newest() == draft.base.version:
@@ -193,7 +204,7 @@ class _Attempt:
 
     def _tidy(self, draft: _Draft) -> None:
         """Remove what this attempt wrote, unless it is what was committed."""
-        found = self.table.find(self.change.plan.id)
+        found = self.look()
         if found is None or found.attempt != self.id:
             remove_tables(draft.tables, self.table.folder)
             (self.arrays / self._manifest_name()).unlink(missing_ok=True)

@@ -76,9 +76,9 @@ class ProductTable:
         info = _commit_info(self._read(version), self._log)
         return records.decode(info, ref)
 
-    def find(self, plan: str) -> Record | None:
-        """The record of the commit that carries out `plan`, looked for from the newest version down."""
-        for version in range(self.newest(), 0, -1):
+    def find(self, plan: str, *, above: int = 0) -> Record | None:
+        """The record of the commit that carries out `plan`, looked for from the newest version down to `above`."""
+        for version in range(self.newest(), above, -1):
             text = self._read(version)
             if plan.encode() in text:
                 found = records.decode(_commit_info(text, self._log), self.name.at(version))
