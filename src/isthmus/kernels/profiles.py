@@ -103,7 +103,7 @@ def kernel4_basis() -> Array:
     every machine.
     """
     kmers = canonical_kmers(4)
-    # One coordinate per canonical k-mer, of unit length in the space of 256: (k + rc) / sqrt(2), or k where both are one.
+    # One coordinate per canonical k-mer, of unit length in the space of 256: (k + rc) / sqrt(2), or k where both are k.
     scale = np.array([1.0 if word == reverse_complement(word) else np.sqrt(2.0) for word in kmers])
     forbidden = _orthonormal(_constraints(kmers) * scale, np.zeros((0, len(kmers))))
     rows = _orthonormal(np.eye(len(kmers)), forbidden)

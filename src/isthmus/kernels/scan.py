@@ -69,7 +69,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Fault:
-    """Where and what: `start` of the record in the text, `line` within the record from 0, the byte (-1: none), lengths."""
+    """What and where: `start` of the record in the text, `line` within it from 0, the byte (-1: none), lengths."""
 
     wrong: Wrong
     start: int
@@ -121,9 +121,9 @@ class _Setting(ctypes.Structure):
 
 
 _OUTCOME = (
-    "status next rows records id_bytes bases_in bases_out too_short low_quality many_n "
-    "error error_start error_line error_byte error_a error_b"
-).split()
+    *("status", "next", "rows", "records", "id_bytes", "bases_in", "bases_out", "too_short", "low_quality", "many_n"),
+    *("error", "error_start", "error_line", "error_byte", "error_a", "error_b"),
+)
 
 
 class Scanner:
@@ -153,14 +153,14 @@ class Scanner:
     def scan(self, text: Array, lo: int, n: int, *, at_end: bool, stop: int | None = None) -> Batch:
         """Take the records of text[lo:n] that begin before `stop`, until the text ends or the rows are full.
 
-        Args: text: uint8, contiguous. at_end: text[n] is the end of the file. The interpreter lock is released meanwhile.
+        Args: text: uint8, contiguous; at_end: text[n] is the end of the file. The interpreter lock is released.
         """
         if len(self._ids) < n:
             self._ids, self._scratch = np.empty(len(text), np.uint8), np.empty(len(text), np.uint8)
         if self._library is None:
-            from isthmus.kernels import plain_scan
+            from isthmus.kernels.plain_scan import scan
 
-            return plain_scan.scan(self, bytes(text[:n]), lo, at_end=at_end, stop=n if stop is None else stop)
+            return scan(self, bytes(text[:n]), lo, at_end=at_end, stop=n if stop is None else stop)
         self._library.isthmus_scan(
             *map(ctypes.c_void_p, (text.ctypes.data,)),
             *map(ctypes.c_int64, (lo, n, int(at_end), n + 1 if stop is None else stop)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from isthmus.backbone.schema import READS
 from isthmus.core.clock import Stopwatch
 from isthmus.core.errors import Bug, Conflict, InvalidInput, NotFound, WontFit
 from isthmus.core.files import free_bytes, human_bytes
-from isthmus.core.plan import FileInput, Plan, Projection
+from isthmus.core.plan import FileInput, Json, Plan, Projection
 from isthmus.core.progress import Progress
 from isthmus.core.ref import Name, Ref
 from isthmus.kernels.profiles import profiles
@@ -44,7 +43,7 @@ def make_plan(
     """The plan to clean `sources` and embed them with `with_`. Raises InvalidInput for an unknown embedding."""
     profiles(with_)
     clean = cleaning or Cleaning()
-    params = {
+    params: dict[str, Json] = {
         "with": with_,
         "min_length": clean.min_length,
         "min_mean_quality": float(clean.min_mean_quality),
@@ -55,7 +54,7 @@ def make_plan(
 
 
 def project(plan: Plan, lake: Lake, *, workers: int) -> Projection:
-    """What `plan` is expected to take; reads the first 4 MiB of each file. Raises as `embed` for files that are none."""
+    """What `plan` is expected to take; reads the first 4 MiB of each file. Raises as `embed`."""
     kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
     tasks = _tasks(plan, lake, kinds, limit_bytes=BLOCK_BYTES)
     return project_tasks(tasks, free_bytes(lake.root), workers=workers)
@@ -91,7 +90,7 @@ def _files(plan: Plan) -> list[FileInput]:
 
 def _identity(one: FileInput) -> tuple[int, int, int]:
     try:
-        facts = os.stat(one.path)
+        facts = Path(one.path).stat()
     except FileNotFoundError:
         raise NotFound(f"{one.source}: {one.path} is not there any more; restore it or plan again") from None
     return facts.st_size, facts.st_mtime_ns, facts.st_ino
@@ -201,7 +200,7 @@ class _Work:
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self.done.add(receipt)
-        total = float(sum(one.size for one in _files(self.plan) if one)) if self._all_plain() else None
+        total = sum(one.size for one in _files(self.plan)) if self._all_plain() else None
         self.progress.update("embed", self.done.text_bytes, total, "B")
 
     def _all_plain(self) -> bool:

@@ -12,7 +12,7 @@ from isthmus.prepare.text import Window, open_source
 
 
 def explain(task: Task) -> BadRecord | None:
-    """Read the file of `task` from its beginning and explain the first record that cannot be read; None: there is none."""
+    """Read the file of `task` from its beginning and explain its first bad record; None: there is none."""
     scanner = Scanner(task.format, "none")
     with open_source(Path(task.path), task.compression) as source:
         window = _CountingWindow(source, limit_bytes=task.limit_bytes, name=task.name)

@@ -153,7 +153,7 @@ class PartWriter:
         self._id_file: BinaryIO = self._stack.enter_context(replacing(self._task.ids_path(self._part)))
 
     def append(self, batch: Batch, base: int) -> None:
-        """Add what one scan found; `base` is the text offset of the scanned buffer. Record numbers count from 0 here."""
+        """Add what one scan found; `base` is the text offset of its buffer. Record numbers count from 0 here."""
         if len(batch.rows):
             if self._whole is None:
                 self._open()
@@ -195,7 +195,7 @@ class PartWriter:
 
 
 def read_rows(task: Task, receipt: Receipt) -> tuple[np.ndarray[Any, Any], bytes]:
-    """Rows (ROW, with text offsets from the file's beginning and records from the part's) and ids of a finished part."""
+    """Rows (ROW; offsets count from the file's beginning, records from the part's) and ids of a finished part."""
     if not receipt.rows:
         return np.empty(0, ROW), b""
     return np.fromfile(task.rows_path(receipt.part), ROW), task.ids_path(receipt.part).read_bytes()

@@ -44,7 +44,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file is: `compression` plain, gzip or bgzf; `body` is the text offset behind BOM, comments, blank lines."""
+    """What a file is: compression is plain, gzip or bgzf; `body` the text offset behind BOM, comments, blank lines."""
 
     format: str
     compression: str
@@ -57,7 +57,7 @@ class Kind:
 
 
 def sniff(path: Path, *, name: str | None = None) -> Kind:
-    """Look at the first 256 KiB of the text of `path`. Raises InvalidInput, BadRecord for a first line that fits nothing."""
+    """Look at the first 256 KiB of the text of `path`. Raises InvalidInput, or BadRecord for its first line."""
     name = name or str(path)
     with path.open("rb") as file:
         raw = file.read(64)
@@ -111,7 +111,7 @@ def _refuse_other_kinds(head: bytes, name: str) -> None:
 
 
 def _body(head: bytes, name: str) -> int:
-    """Offset of the first record: behind a BOM, blank lines, and comment lines (`#`, `;`) as old FASTA files have them."""
+    """Offset of the first record: behind a BOM, blank lines, and the comment lines (`#`, `;`) of old FASTA files."""
     pos = len(_BOM) if head.startswith(_BOM) else 0
     while pos < len(head):
         end = head.find(b"\n", pos)
@@ -160,7 +160,7 @@ def _has_bgzf_end(path: Path, size: int) -> bool:
 
 
 def _looks_like_phred64(head: bytes, body: int) -> bool:
-    """No quality below ';' in the first records, and some above 'T', Phred 51, which no Phred+33 file so high-minded has."""
+    """No quality below ';' in the first records, and some above 'T': too good for Phred+33, usual for Phred+64."""
     text = np.frombuffer(head, np.uint8)
     batch = Scanner(FASTQ, "none").scan(text, body, len(text), at_end=False)
     lows, highs = [], []

@@ -33,7 +33,7 @@ def find_sources(words: Sequence[str], *, spool: Path, cache: Path) -> list[File
     for word in words:
         for name in _expand(word):
             one = _spooled(name, spool) if _must_spool(name) else _regular(name, cache)
-            facts = os.stat(one.path)
+            facts = Path(one.path).stat()
             earlier = seen.setdefault((facts.st_dev, facts.st_ino), name)
             if earlier != name or any(other.source == one.source for other in found):
                 raise InvalidInput(f"{name} is the same file as {earlier}; name each input once")
@@ -65,15 +65,13 @@ def _must_spool(name: str) -> bool:
     if name == "-":
         return True
     try:
-        mode = os.stat(name).st_mode
+        mode = Path(name).stat().st_mode
     except FileNotFoundError:
         raise NotFound(f"{name} does not exist; look at its name, and at the folder where the command runs") from None
     except OSError as error:
         raise InvalidInput(f"{name} cannot be opened ({error.strerror}); look at its name and permissions") from error
     if stat.S_ISDIR(mode):
-        raise InvalidInput(
-            f"{name} is a folder; name the files in it, for instance {os.path.join(name, '*.fastq.gz')!r}"
-        )
+        raise InvalidInput(f"{name} is a folder; name the files in it, for instance {str(Path(name) / '*.fastq.gz')!r}")
     return not stat.S_ISREG(mode)
 
 

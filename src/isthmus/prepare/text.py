@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +117,13 @@ class GzipSource:
         self._raw.close()
 
 
-GZIP_ERRORS = (EOFError, OSError, zlib.error, isal_zlib.error, ValueError)
+GZIP_ERRORS: tuple[type[BaseException], ...] = (
+    EOFError,
+    OSError,
+    zlib.error,
+    cast("type[BaseException]", isal_zlib.IsalError),
+    ValueError,
+)
 
 
 def gzip_error(path: Path, error: BaseException) -> BaseException:
@@ -169,7 +175,7 @@ class Window:
                 self.buffer[self.lo : self.n].copy() if rest > self.lo else self.buffer[self.lo : self.n]
             )
         self.base, self.lo, self.n = self.base + self.lo, 0, rest
-        room = memoryview(self.buffer)[rest:]
+        room = self.buffer.data[rest:]
         got = self._source.read_into(room)
         self.n += got
         self.at_end = got < len(room)
@@ -185,8 +191,9 @@ class Window:
         size = 2 * len(self.buffer)
         if size > self._limit:
             raise WontFit(
-                f"{self._name}: the record at byte {self.base:,} of the text is longer than {human_bytes(len(self.buffer))}, "
-                "all that one worker may hold of it; give more with --memory, or use fewer --threads"
+                f"{self._name}: the record at byte {self.base:,} of the text is longer than "
+                f"{human_bytes(len(self.buffer))}, all that one worker may hold of it; give more with --memory, "
+                "or use fewer --threads"
             )
         bigger = np.empty(size, np.uint8)
         bigger[: self.n] = self.buffer[: self.n]
