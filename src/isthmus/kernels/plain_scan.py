@@ -1,4 +1,4 @@
-"""The plain twin of scan.c and kmers.c: the same bytes from Python and numpy, where nothing was compiled; test oracle."""
+"""The plain twin of scan.c and kmers.c: the same bytes from Python and numpy; the fallback, and the test oracle."""
 
 from __future__ import annotations
 
