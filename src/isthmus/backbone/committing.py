@@ -83,9 +83,10 @@ def commit(change: Change, table: ProductTable, arrays: Path) -> Ref:
         return found.commit.ref
     _check(change, arrays)
     table.create(change.schema)
-    if not same_columns(table.schema(), change.schema):
+    columns = table.schema()
+    if not same_columns(columns, change.schema):
         raise InvalidInput(
-            f"{change.name} holds columns {', '.join(table.schema().names)}; found {', '.join(change.schema.names)}; "
+            f"{change.name} holds columns {', '.join(columns.names)}; found {', '.join(change.schema.names)}; "
             "choose another name with --into"
         )
     return attempt.run()

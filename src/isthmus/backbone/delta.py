@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
@@ -67,13 +68,14 @@ class ProductTable:
         return max((int(match[1]) for match in names if match), default=-1)
 
     def schema(self) -> pa.Schema:
-        """The columns as Arrow."""
-        return pa.schema(DeltaTable(self._uri).schema().to_arrow())
+        """The columns as Arrow, from version 0, which gave them for good: no need to load the whole table."""
+        meta = _action(self._read(0), "metaData", self._log)
+        return pa.schema(DeltaSchema.from_json(meta["schemaString"]).to_arrow())
 
     def record(self, version: int) -> Record:
         """The record of one version. Raises NotFound, or Corrupt for a version that isthmus did not commit."""
         ref = self.name.at(version)
-        info = _commit_info(self._read(version), self._log)
+        info = _action(self._read(version), "commitInfo", self._log)
         return records.decode(info, ref)
 
     def find(self, plan: str, *, above: int = 0) -> Record | None:
@@ -81,7 +83,7 @@ class ProductTable:
         for version in range(self.newest(), above, -1):
             text = self._read(version)
             if plan.encode() in text:
-                found = records.decode(_commit_info(text, self._log), self.name.at(version))
+                found = records.decode(_action(text, "commitInfo", self._log), self.name.at(version))
                 if found.commit.plan == plan:
                     return found
         return None
@@ -160,14 +162,14 @@ def _add(file: TableFile, when_ms: int) -> AddAction:
     )
 
 
-def _commit_info(text: bytes, log: Path) -> dict[str, Any]:
-    """The commitInfo action of one file of the log (Delta protocol: one JSON action a line)."""
+def _action(text: bytes, kind: str, log: Path) -> dict[str, Any]:
+    """The first action of a kind in one file of the log (Delta protocol: one JSON action a line), {} without one."""
     try:
         for line in text.splitlines():
             action = json.loads(line)
-            if "commitInfo" in action:
-                info: dict[str, Any] = action["commitInfo"]
-                return info
+            if kind in action:
+                found: dict[str, Any] = action[kind]
+                return found
     except ValueError as error:
         raise Corrupt(f"{log}: found a commit that is not JSON ({error}); restore it from a copy") from error
     return {}
