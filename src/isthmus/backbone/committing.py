@@ -7,6 +7,7 @@ look for the plan -> write files -> [ look for the plan -> commit at version n +
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import secrets
 import socket
@@ -227,6 +228,12 @@ def _check(change: Change, arrays: Path) -> None:
     """Refuse a change that does not hold together before anything is written."""
     if change.verb not in ("replace", "append"):
         raise Bug(f"{change.name}: verb {change.verb!r} is neither 'replace' nor 'append'")
+    if change.plan.target != change.name:
+        raise Bug(f"{change.name}: its plan is for {change.plan.target}")
+    try:
+        json.dumps(dict(change.facts), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Bug(f"{change.name}: facts that JSON cannot hold: {error}") from error
     own = change.manifest
     if own is None:
         return
