@@ -53,7 +53,7 @@ def what_reads_support(reads_facts: Mapping[str, Any]) -> Verdict:
         return Verdict(
             False,
             f"These reads are too short to tell organisms apart by composition: half of them are {bases(median)} or "
-            f"shorter, and below {bases(MIN_MEDIAN_BP)} reads of one organism differ from each other almost as much as "
+            f"shorter, and below 1\u00a0kb reads of one organism differ from each other almost as much as "
             "from those of another.",
             findings,
         )
@@ -106,6 +106,8 @@ def mean_agreement(clusters: Sequence[Mapping[str, Any]]) -> float | None:
 def _one_cluster(facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
     if facts.get("k_asked") == 1:
         return f"One cluster, as asked for: {count(cluster['reads'], 'read')}, {bases(cluster['bp'])}."
+    if int(cluster["reads"]) < SMALL_CLUSTER_READS:
+        return f"One cluster of {count(cluster['reads'], 'read')}: too few to say whether it is one organism."
     return (
         f"One organism, as far as composition can tell: {count(cluster['reads'], 'read')}, {bases(cluster['bp'])}, all "
         "in one cluster. Strains and close species would look like this too."
@@ -222,6 +224,8 @@ def _ambiguous_pairs(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, A
     every = len(clusters) * (len(clusters) - 1) // 2
     if not close:
         return ""
+    if every == 1:
+        return "The two clusters are hard to tell apart and may be one organism in two."
     return (
         f"{count(close)} of {count(every, 'pair')} of clusters {'is' if close == 1 else 'are'} hard to tell apart and "
         "may be one organism in two."

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 # Canvas of a histogram and of the curve, in SVG units; the page scales them to the column they stand in.
 WIDTH, HEIGHT = 360.0, 210.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 26.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 32.0, 36.0
 
 
 @dataclass(frozen=True)

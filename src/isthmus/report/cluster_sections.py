@@ -23,12 +23,13 @@ MAP_EDGE = 30.0
 def tiles(found: Survey) -> list[dict[str, Any]]:
     """The few numbers that come first; each with a line that says what it is."""
     reads, labels = found.reads_facts, found.labels
-    total = int(labels.reads.sum())
+    total, length = int(labels.reads.sum()), reads.get("length") or {}
     agree = mean_agreement(found.facts.get("clusters") or [])
     shown = [
         ("Clusters", count(int((labels.reads[:-1] > 0).sum())), _how_many(found)),
         ("Reads clustered", count(total), f"of {count(int(reads.get('records_in', total)))} that came in"),
-        ("Bases", bases(int(labels.bases.sum())), f"N50 {bases((reads.get('length') or {}).get('n50', 0))}"),
+        ("Bases", bases(int(labels.bases.sum())), f"of {bases(int(reads.get('bases_in', 0)))} that came in"),
+        ("Median read length", bases(length.get("median", 0)), f"N50 {bases(length.get('n50', 0))}"),
         ("Reads with a cluster", percent(1 - share(int(labels.reads[-1]), total)), "the others are flagged, not lost"),
         ("Halves agree", percent(agree), "reads whose two halves fall into the same cluster"),
     ]
@@ -75,6 +76,7 @@ def read_map(found: Survey) -> dict[str, Any]:
     top, bottom = min(heights, default=0.0) - MAP_EDGE, max(heights, default=MAP_EDGE) + MAP_EDGE
     return {
         "groups": groups,
+        "legend": sorted(groups, key=lambda group: (group["cluster"] < 0, group["cluster"])),
         "box": f"0 {top:.0f} {MAP_SIZE:.0f} {max(bottom - top, 2 * MAP_EDGE):.0f}",
         "labels": [{"cluster": c, "at": place(x, y)} for c, (x, y) in sorted(found.centres.items())],
         "drawn": len(found.points),
@@ -105,7 +107,8 @@ def clusters(found: Survey) -> list[dict[str, Any]]:
                 "halves_agree": own.get("halves_agree"),
             }
         )
-    return rows
+    widest = max((row["bases_share"] for row in rows), default=0.0)
+    return [{**row, "bar": share(row["bases_share"], widest)} for row in rows]
 
 
 def composition(found: Survey) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def composition(found: Survey) -> dict[str, Any]:
         {
             "cluster": i if i < found.labels.clusters else -1,
             "path": charts.ridge(counts[i], low, high),
-            "median": float(np.searchsorted(np.cumsum(counts[i]), counts[i].sum() / 2)) + 0.5,
+            "median": tally.quantile(counts[i], 0.5),
         }
         for i in range(len(counts))
         if counts[i].any()

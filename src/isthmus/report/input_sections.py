@@ -103,7 +103,7 @@ def _length_chart(found: Survey) -> charts.Histogram | None:
         grouped,
         np.log10(sizes),
         name="Read length",
-        axis="length (log scale)",
+        axis="reads by length (log scale)",
         x_ticks=[(float(np.log10(v)), _axis_bases(v)) for v in charts.log_ticks(float(sizes[0]), float(sizes[-1]))],
         marks=[(float(np.log10(max(1, float(length[key])))), f"{name} {bases(length[key])}") for key, name in marks],
         titles=titles,
@@ -119,16 +119,16 @@ def _gc_chart(found: Survey) -> charts.Histogram | None:
         return None
     low, high = max(0, int(used[0]) - 2), min(tally.GC_BINS, int(used[-1]) + 3)
     grouped, edges = _grouped(counts, low, high, max(1, -(-(high - low) // 40)))
-    middle = float(np.searchsorted(np.cumsum(counts), counts.sum() / 2)) + 0.5
+    low_half, middle, high_half = (tally.quantile(counts, share) for share in (0.25, 0.5, 0.75))
     return charts.histogram(
         grouped,
         edges,
         name="GC content",
-        axis="share of G and C (%)",
+        axis="reads by share of G and C (%)",
         x_ticks=[(v, f"{v:g}") for v in charts.linear_ticks(float(edges[0]), float(edges[-1]))],
         marks=[(middle, f"median {middle:.0f}\u00a0%")],
         titles=[f"{edges[i]:g} to {edges[i + 1]:g} % GC: {count(n, 'read')}" for i, n in enumerate(grouped)],
-        summary=f"Median {middle:.0f} %.",
+        summary=f"Half of the reads lie between {low_half:.0f} and {high_half:.0f}\u00a0%.",
     )
 
 
@@ -139,12 +139,12 @@ def _quality_chart(found: Survey) -> charts.Histogram | None:
         return None
     low, high = max(0, int(used[0]) - 2), int(used[-1]) + 3
     grouped, edges = _grouped(counts, low, high, max(1, -(-(high - low) // 40)))
-    middle = float(np.searchsorted(np.cumsum(counts), counts.sum() / 2)) / 2 + 0.25
+    middle = tally.quantile(counts, 0.5) / 2
     return charts.histogram(
         grouped,
         edges / 2,
         name="Mean quality",
-        axis="Phred score of the mean error",
+        axis="reads by Phred score of their mean error",
         x_ticks=[(v, f"Q{v:g}") for v in charts.linear_ticks(edges[0] / 2, edges[-1] / 2)],
         marks=[(middle, f"median Q{middle:.0f}")],
         titles=[f"Q{edges[i] / 2:g} to Q{edges[i + 1] / 2:g}: {count(n, 'read')}" for i, n in enumerate(grouped)],

@@ -49,7 +49,9 @@ def lay_out(coordinates: npt.NDArray[Any]) -> Floats:
     spread = TSNE(
         init="pca", random_state=SEED, perplexity=min(30.0, (len(points) - 1) / 3), max_iter=600, n_jobs=1
     ).fit_transform(points)
-    return _unit(np.asarray(spread, np.float64)) if np.isfinite(spread).all() else _unit(_spiral(len(points)))
+    return (
+        _unit(_lengthwise(np.asarray(spread, np.float64))) if np.isfinite(spread).all() else _unit(_spiral(len(points)))
+    )
 
 
 def centres(places: Floats, cluster: npt.NDArray[np.int32]) -> dict[int, tuple[float, float]]:
@@ -67,6 +69,13 @@ def _spiral(n: int) -> Floats:
     angle = step * np.pi * (3 - np.sqrt(5))
     spiral: Floats = np.stack([np.sqrt(step) * np.cos(angle), np.sqrt(step) * np.sin(angle)], axis=1)
     return spiral
+
+
+def _lengthwise(places: Floats) -> Floats:
+    """Turned about the middle so that the widest direction is horizontal; distances stay."""
+    _, axes = np.linalg.eigh(np.cov(places.T))
+    turned: Floats = (places - places.mean(axis=0)) @ axes[:, ::-1]
+    return turned
 
 
 def _unit(places: Floats) -> Floats:

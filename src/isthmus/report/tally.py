@@ -127,6 +127,16 @@ def median_length(counts: Ints, sums: Ints) -> float:
     return float(sums[at] / counts[at])
 
 
+def quantile(counts: Ints, share: float) -> float:
+    """The value, in bins, that `share` of the reads stay below; within a bin reads are taken as evenly spread."""
+    total = int(counts.sum())
+    if not total:
+        return float("nan")
+    sums = np.cumsum(counts)
+    at = int(np.searchsorted(sums, total * share))
+    return at + float(total * share - (sums[at] - counts[at])) / float(counts[at])
+
+
 def length_step(length: Ints) -> Ints:
     """The step of LENGTH_BINS that each length falls into."""
     steps: Ints = np.floor(np.log(np.maximum(length, 1)) / np.log(LENGTH_STEP) + 1e-9).astype(np.int64)
