@@ -197,7 +197,7 @@ def _four_lines(text: _Text, record: _Record, header_end: int, pos: int) -> bool
         record.next = end + 1
     elif data[end : end + 2] == b"\r\n":
         record.next = end + 2
-    elif end == len(data):
+    elif end == len(data) and data[-1] != 10:
         record.next = end
     else:
         return False

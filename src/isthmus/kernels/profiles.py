@@ -98,15 +98,15 @@ def kernel4_basis() -> Array:
 
     Kislyuk et al. (2009) and Nissen et al. (2021, VAMB): the 256 frequencies, averaged with their reverse complements,
     obey linear constraints (for every 3-mer the sum of XNNN is that of NNNX; they sum to one) and so lie in a subspace
-    of 103 dimensions. Its orthonormal basis is found by Gram-Schmidt over the projections of the canonical 4-mers in
-    lexicographic order (docs/decisions/0002-kernel4-basis.md). Only + - * / sqrt in a stated order: the same bits on
-    every machine.
+    of 103 dimensions. Which orthonormal basis is free, and matters once columns are scaled one by one: here each
+    column is a contrast that can be named, `_characters` from the simplest on (docs/decisions/0002-kernel4-basis.md).
+    Only + - * / sqrt in a stated order: the same bits on every machine.
     """
     kmers = canonical_kmers(4)
     # One coordinate per canonical k-mer, of unit length in the space of 256: (k + rc) / sqrt(2), or k where both are k.
     scale = np.array([1.0 if word == reverse_complement(word) else np.sqrt(2.0) for word in kmers])
     forbidden = _orthonormal(_constraints(kmers) * scale, np.zeros((0, len(kmers))))
-    rows = _orthonormal(np.eye(len(kmers)), forbidden)
+    rows = _orthonormal(_characters(kmers) * scale, forbidden)
     return np.ascontiguousarray((rows / scale).T)
 
 
@@ -122,19 +122,42 @@ def _constraints(kmers: tuple[str, ...]) -> Array:
     return np.array(rows)
 
 
+def _characters(kmers: tuple[str, ...]) -> Array:
+    """Products of one contrast per position, averaged over both strands; (136, canonical).
+
+    The contrasts of a letter: none, strong or weak (CG:AT), purine or pyrimidine (AG:CT), amino or keto (AC:GT). In
+    order of how many positions have one: first base composition, then pairs of positions, and so on. A product read
+    backwards is the same but for its sign, and left out.
+    """
+    contrast = {"A": (1, -1, 1, 1), "C": (1, 1, -1, 1), "G": (1, 1, 1, -1), "T": (1, -1, -1, -1)}
+    orders = [one for one in product(range(4), repeat=4) if one <= one[::-1]]
+    orders.sort(key=lambda one: (sum(c > 0 for c in one), one))
+    rows = []
+    for order in orders:
+        row = []
+        for word in kmers:
+            strands = [
+                [contrast[x][c] for x, c in zip(w, order, strict=True)] for w in (word, reverse_complement(word))
+            ]
+            row.append(sum(a * b * c * d for a, b, c, d in strands) / 32)
+        rows.append(row)
+    return np.array(rows)
+
+
 def _orthonormal(rows: Array, against: Array) -> Array:
-    """Gram-Schmidt, twice for each row, in order; rows that depend on earlier ones are left out."""
-    done = [*against]
-    first = len(done)
+    """Gram-Schmidt, twice for each row, in order; rows that depend on `against` or on earlier ones are left out.
+
+    Sums by cumsum, which adds one by one, in order, on every machine.
+    """
+    done = np.concatenate([against, np.zeros_like(rows)])
+    n = first = len(against)
     for row in rows:
         left = row
-        for one in [*done, *done]:
-            left = left - _dot(left, one) * one
-        size = np.sqrt(_dot(left, left))
+        for _ in range(2 if n else 0):
+            parts = np.cumsum(done[:n] * left, axis=1)[:, -1:] * done[:n]
+            left = left - np.cumsum(parts, axis=0)[-1]
+        size = np.sqrt(np.cumsum(left * left)[-1])
         if size > 1e-6:
-            done.append(left / size)
-    return np.array(done[first:])
-
-
-def _dot(a: Array, b: Array) -> float:
-    return float(np.cumsum(a * b)[-1])  # cumsum adds one by one, in order, on every machine
+            done[n] = left / size
+            n += 1
+    return done[first:n]

@@ -151,7 +151,7 @@ static int read_fastq(Scan *scan, Record *rec) {
     if (end > scan->n || (end == scan->n && !scan->at_end)) return read_wrapped(scan, rec, header_end, seq);
     if (end < scan->n && text[end] == '\n') next = end + 1;
     else if (end + 1 < scan->n && text[end] == '\r' && text[end + 1] == '\n') next = end + 2;
-    else if (end == scan->n) next = end;
+    else if (end == scan->n && text[end - 1] != '\n') next = end;
     else return read_wrapped(scan, rec, header_end, seq);
     const int plus_status = check_plus(scan, rec, header_end, plus, plus_end, 2);
     if (plus_status >= 0) return plus_status;

@@ -304,7 +304,7 @@ class _Work:
         warnings = [text for kind in self.kinds for text in kind.warnings]
         if tally.duplicate_names:
             warnings.append(
-                f"{tally.duplicate_names:,} reads repeat the name of an earlier read of their file; "
+                f"{tally.duplicate_names:,} read(s) repeat the name of an earlier read of their file; "
                 "the columns source and record tell them apart"
             )
         if cast("float", self.plan.params["min_mean_quality"]) > 0 and any(one["format"] == "fasta" for one in files):

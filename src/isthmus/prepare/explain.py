@@ -86,8 +86,8 @@ def _letter_words(fault: Fault, what: str, *, fasta: bool) -> tuple[str, str, st
     expected = "nucleotide letters (A C G T U N, IUPAC codes, '-', '.' or '*')"
     letter = chr(fault.byte) if 0 <= fault.byte < 128 else ""
     if letter and letter in "0123456789":
-        todo = "colour-space reads (SOLiD) cannot be used: convert them to bases first"
-        return f"{what} in the sequence, as in colour-space reads", expected, todo
+        todo = "convert colour-space reads (SOLiD) to bases first; of a .qual file, give the .fasta that belongs to it"
+        return f"{what} in the sequence, as in colour-space reads or quality files", expected, todo
     if letter and letter in "EFILPQZJOefilpqzjo" and fasta:
         return (
             f"{what} in the sequence, as in proteins",

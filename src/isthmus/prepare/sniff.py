@@ -141,7 +141,7 @@ def _format(head: bytes, body: int, name: str) -> str:
     if b"\0" in head or sum(byte < 9 or 13 < byte < 32 for byte in first) > len(first) // 20:
         found = f"binary data ({first[:8]!r})"
     else:
-        found = f"{first.splitlines()[0][:40]!r}"
+        found = repr(first.splitlines()[0][:40].decode("ascii", "backslashreplace"))
     raise BadRecord(
         name,
         line=line,
