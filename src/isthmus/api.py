@@ -16,6 +16,7 @@ from typing import Any
 from isthmus import assembly
 from isthmus.backbone.export import export as write_export
 from isthmus.backbone.lake import Lake
+from isthmus.backbone.lineage import Node, upstream
 from isthmus.backbone.support import Verdict, what_reads_support
 from isthmus.backbone.truth import read_truth
 from isthmus.core import machine
@@ -179,6 +180,11 @@ def export(lake: Lake, ref: str | Ref, to: str | Path, *, form: str = "csv", tru
     """Write one version to the file `to` as `csv`, `parquet` or `npy`, and return its rows; `truth` adds a column."""
     labels = None if truth is None else read_truth(Path(truth))
     return write_export(lake, _ref(lake, ref), form=form, to=Path(to), truth=labels)
+
+
+def lineage(lake: Lake, ref: str | Ref) -> Node:
+    """The tree of everything that `ref` was made of, down to raw files and their checksums."""
+    return upstream(_ref(lake, ref), lambda one: lake.read(one).commit)
 
 
 def doctor(settings: Settings) -> list[Finding]:

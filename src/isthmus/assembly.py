@@ -62,6 +62,6 @@ def open_report_writer() -> ReportWriter:
 
 def check_mpi() -> str:
     """Start two real ranks and say which MPI they found. Raises NotInstalled or JobFailed."""
-    from isthmus.simulate.local import check
+    from isthmus.simulate.local import check_mpi as check
 
     return check()

@@ -76,18 +76,10 @@ def test_a_job_moves_only_as_the_table_allows(tmp_path: Path) -> None:
         job.move(JobState.RUNNING)
 
 
-def test_stopping_a_program_stops_its_children(tmp_path: Path) -> None:
-    """The whole group ends, and stopping twice is harmless."""
-    process = shell.start(
-        ["sh", "-c", "sleep 60 & echo $!; wait"], log=tmp_path / "log", cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}
-    )
-    while not (tmp_path / "log").read_text().strip():
-        assert process.poll() is None
-    child = int((tmp_path / "log").read_text())
+def test_running_a_program_gives_its_output_and_names_one_that_is_missing(tmp_path: Path) -> None:
+    """Arguments go through as they are, with no shell between."""
+    done = shell.run([sys.executable, "-c", "import sys; print(sys.argv[1]); sys.exit(3)", "$HOME; ls"], timeout_s=30)
 
-    shell.stop(process)
-    shell.stop(process)
-
-    assert process.poll() is not None
-    status = Path(f"/proc/{child}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    assert (done.code, done.stdout) == (3, "$HOME; ls\n")
+    with pytest.raises(errors.NotInstalled, match="no-such-program"):
+        shell.run(["no-such-program"], timeout_s=5)

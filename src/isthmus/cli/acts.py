@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from isthmus import api
+from isthmus.backbone.lake import Lake
+from isthmus.cli.parser import build_parser
 from isthmus.cli.words import Terminal, give, give_json, say, table
 from isthmus.core.errors import InvalidInput
 from isthmus.core.files import human_bytes
@@ -89,7 +91,7 @@ def report(args: argparse.Namespace) -> None:
     return None
 
 
-def clusters_table(lake: api.Lake, ref: Ref) -> str:
+def clusters_table(lake: Lake, ref: Ref) -> str:
     """Sizes and composition of the clusters of `ref`, largest first."""
     facts: Any = lake.read(ref).commit.facts
     total = sum(one["bp"] for one in facts["clusters"]) or 1
@@ -128,12 +130,13 @@ def _give_run(result: api.RunResult) -> None:
     say(f"took {sum(result.seconds.values()):.1f} s: {spent}")
 
 
-def _give_ref(args: argparse.Namespace, lake: api.Lake, ref: Ref) -> None:
+def _give_ref(args: argparse.Namespace, lake: Lake, ref: Ref) -> None:
     commit = lake.read(ref).commit
     if args.json:
         return give_json({"product": str(ref), "rows": commit.rows, "facts": dict(commit.facts)})
     give(f"{ref}  {commit.rows:,} rows")
-    for warning in commit.facts.get("warnings", []) or []:  # type: ignore[union-attr]
+    facts: Mapping[str, Any] = commit.facts
+    for warning in facts.get("warnings", ()):
         say(f"warning: {warning}")
     return None
 
@@ -147,7 +150,7 @@ def _shown(args: argparse.Namespace, act: Callable[[Terminal], Any]) -> Any:
         progress.close()
 
 
-def _open(args: argparse.Namespace, pipeline: Pipeline | None = None) -> api.Lake:
+def _open(args: argparse.Namespace, pipeline: Pipeline | None = None) -> Lake:
     """The lake of the command line, else of the pipeline file, else of the settings."""
     uri, scratch = args.settings.lake, args.settings.scratch
     if pipeline is not None and pipeline.lake and not args.lake:
@@ -178,7 +181,6 @@ def _pipeline(args: argparse.Namespace) -> Pipeline:
 
 def _refuse_flags(args: argparse.Namespace) -> None:
     """A flag that the pipeline file decides would be ignored, so it is an error."""
-    from isthmus.cli.main import build_parser
 
     plain = vars(build_parser().parse_args(["run", args.reads[0]]))
     in_file = (
@@ -219,7 +221,7 @@ def _params(words: list[str]) -> dict[str, Json]:
     return params
 
 
-def _preview_run(args: argparse.Namespace, lake: api.Lake, pipeline: Pipeline) -> None:
+def _preview_run(args: argparse.Namespace, lake: Lake, pipeline: Pipeline) -> None:
     first = api.plan_embed(
         lake,
         pipeline.sources,

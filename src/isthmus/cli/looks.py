@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from isthmus import api
+from isthmus.backbone.lake import Lake
+from isthmus.backbone.lineage import Node
 from isthmus.cli.words import Terminal, give, give_json, say, table
 from isthmus.core.commit import Commit
 from isthmus.core.errors import InvalidInput
 from isthmus.core.files import human_bytes
 from isthmus.core.plan import FileInput
+from isthmus.prepare.bins import BinsSummary
 
 _FORMATS = {".csv": "csv", ".parquet": "parquet", ".npy": "npy"}
 
@@ -70,11 +74,11 @@ def log(args: argparse.Namespace) -> None:
 def lineage(args: argparse.Namespace) -> None:
     """What a version was made from, back to the raw files."""
     lake = _open(args)
-    nodes = api.lineage(lake, args.ref)
+    root = api.lineage(lake, args.ref)
     if args.json:
-        return give_json(nodes)
-    for node in nodes:
-        give("  " * node["depth"] + node["text"])
+        return give_json(_node_json(root))
+    for line in _node_lines(root, 0):
+        give(line)
     return None
 
 
@@ -91,13 +95,20 @@ def export(args: argparse.Namespace) -> None:
             summary = api.export_bins(lake, ref, to, progress=progress)
         finally:
             progress.close()
-        return give_json(dataclasses.asdict(summary)) if args.json else give(f"{summary}")
+        return give_json(dataclasses.asdict(summary)) if args.json else _give_bins(summary)
     form = args.format or _FORMATS.get(to.suffix, "csv")
     rows = api.export(lake, ref, to, form=form, truth=args.truth)
     if args.json:
         return give_json({"product": str(ref), "format": form, "rows": rows, "path": str(to)})
     give(f"{to}  {rows:,} rows of {ref} as {form}")
     return None
+
+
+def _give_bins(summary: BinsSummary) -> None:
+    give(f"bins        {summary.bins} in {summary.folder}")
+    give(f"reads       {summary.reads:,}, of which {summary.unassigned_reads:,} unassigned")
+    give(f"bases       {summary.bases:,} bp, of which {summary.unassigned_bases:,} bp unassigned")
+    give(f"beside them {', '.join(name for name in summary.files if name.endswith('.tsv'))}")
 
 
 def doctor(args: argparse.Namespace) -> None:
@@ -116,7 +127,27 @@ def doctor(args: argparse.Namespace) -> None:
         raise bad[0].error or InvalidInput(f"{bad[0].what}: {bad[0].found}")
 
 
-def _open(args: argparse.Namespace) -> api.Lake:
+def _node_lines(node: Node, depth: int) -> Iterator[str]:
+    """The tree, indented: what each thing is, and how it was made."""
+    if isinstance(node.what, FileInput):
+        text = f"{node.what.source}  {human_bytes(node.what.size)}, xxh3-128 {node.what.xxh3_128}"
+    elif node.commit is None:
+        text = f"{node.what}  (its record is gone)"
+    else:
+        made = node.commit
+        text = f"{node.what}  {made.recipe} {json.dumps(dict(made.params))}, {made.rows:,} rows, {made.when[:19]} UTC"
+    yield "  " * depth + text + ("  (see above)" if node.repeats else "")
+    for one in node.inputs:
+        yield from _node_lines(one, depth + 1)
+
+
+def _node_json(node: Node) -> dict[str, Any]:
+    what = dataclasses.asdict(node.what) if isinstance(node.what, FileInput) else str(node.what)
+    commit = None if node.commit is None else _commit_json(node.commit)
+    return {"what": what, "commit": commit, "inputs": [_node_json(one) for one in node.inputs]}
+
+
+def _open(args: argparse.Namespace) -> Lake:
     return api.open(args.settings.lake, scratch=args.settings.scratch, create=False)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from isthmus.core.errors import NotInstalled
 
@@ -30,34 +28,6 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
     except FileNotFoundError as error:
         raise NotInstalled(f"{argv[0]} is not on this machine") from error
     return Finished(done.returncode, done.stdout, done.stderr)
-
-
-def start(argv: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start `argv` as leader of a process group of its own; its output goes to `log`."""
-    with log.open("ab") as handle:
-        return subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=handle,
-            start_new_session=True,
-        )
-
-
-def stop(process: subprocess.Popen[bytes], *, grace_s: float = 2.0) -> None:
-    """End `process` and its group: SIGTERM, then SIGKILL after `grace_s` seconds. Safe to call twice."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-        except (ProcessLookupError, PermissionError):
-            break
-        try:
-            process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            continue
-        break
 
 
 def die_with_parent() -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from isthmus.core.errors import NotInstalled
+from isthmus.core import shell
+from isthmus.core.errors import JobFailed, NotInstalled
 from isthmus.core.files import write_then_rename
 from isthmus.core.job import Job, JobState
 from isthmus.simulate.scheduler import Observed
@@ -101,3 +102,16 @@ def _listed() -> list[Path]:
     except metadata.PackageNotFoundError:
         return []
     return [Path(str(file.locate())).resolve() for file in files if file.name == "mpiexec"]
+
+
+def check_mpi() -> str:
+    """Start two ranks that add up what they are, and name the MPI library. Raises NotInstalled or JobFailed."""
+    code = (
+        "from mpi4py import MPI; world = MPI.COMM_WORLD; assert world.allreduce(world.rank + 1) == 3; "
+        "print(MPI.Get_library_version().splitlines()[0].strip()) if world.rank == 0 else None"
+    )
+    argv = [str(find_mpiexec()), "-launcher", "fork", "-n", "2", sys.executable, "-m", "mpi4py", "-c", code]
+    done = shell.run(argv, timeout_s=60, env={**clean_environment(os.environ), **dict(ONE_THREAD)})
+    if done.code != 0:
+        raise JobFailed(f"two MPI ranks could not be started: {done.stderr.strip()[-500:]}; reinstall: {INSTALL_LINE}")
+    return " ".join(done.stdout.split()) + ", 2 ranks"
