@@ -129,19 +129,16 @@ def _characters(kmers: tuple[str, ...]) -> Array:
     order of how many positions have one: first base composition, then pairs of positions, and so on. A product read
     backwards is the same but for its sign, and left out.
     """
-    contrast = {"A": (1, -1, 1, 1), "C": (1, 1, -1, 1), "G": (1, 1, 1, -1), "T": (1, -1, -1, -1)}
+    contrasts = np.array([[1, -1, 1, 1], [1, 1, -1, 1], [1, 1, 1, -1], [1, -1, -1, -1]])  # of A, C, G, T
     orders = [one for one in product(range(4), repeat=4) if one <= one[::-1]]
     orders.sort(key=lambda one: (sum(c > 0 for c in one), one))
-    rows = []
-    for order in orders:
-        row = []
-        for word in kmers:
-            strands = [
-                [contrast[x][c] for x, c in zip(w, order, strict=True)] for w in (word, reverse_complement(word))
-            ]
-            row.append(sum(a * b * c * d for a, b, c, d in strands) / 32)
-        rows.append(row)
+    both = [np.array([["ACGT".index(x) for x in word] for word in strand]) for strand in _strands(kmers)]
+    rows = [sum(contrasts[letters, order].prod(axis=1) for letters in both) / 32 for order in orders]
     return np.array(rows)
+
+
+def _strands(kmers: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return kmers, tuple(map(reverse_complement, kmers))
 
 
 def _orthonormal(rows: Array, against: Array) -> Array:
