@@ -22,7 +22,7 @@ def files(found: Survey) -> dict[str, Any]:
             "source": words.shown(one.get("source", "")),
             "sample": words.shown(one.get("sample", "")),
             "format": " ".join(
-                str(one.get(key)) for key in ("format", "compression") if one.get(key) not in (None, "none")
+                str(one.get(key)) for key in ("format", "compression") if one.get(key) not in (None, "none", "plain")
             ),
             "bytes": int(one.get("bytes") or 0),
             "reads": int(one.get("records_in") or 0),
@@ -70,14 +70,18 @@ def cleaning(found: Survey) -> dict[str, Any]:
 
 def _limit(why: str, params: Mapping[str, Any]) -> str:
     """The limit that was set for this reason, as the plan has it; '' where it is not among the parameters."""
-    limits = params.get("cleaning") if isinstance(params.get("cleaning"), Mapping) else params
-    key, form = {
-        "too_short": ("min_length", "under {:g} bp"),
-        "low_quality": ("min_mean_quality", "under Q{:g}"),
-        "many_n": ("max_n_share", "over {:g} of the read"),
-    }.get(why, ("", ""))
-    limit = (limits or {}).get(key)
-    return form.format(limit) if isinstance(limit, int | float) else ""
+    nested = params.get("cleaning")
+    key, unset = {
+        "too_short": ("min_length", 0),
+        "low_quality": ("min_mean_quality", 0),
+        "many_n": ("max_n_share", 1),
+    }.get(why, ("", None))
+    limit = (nested if isinstance(nested, Mapping) else params).get(key)
+    if not isinstance(limit, int | float):
+        return ""
+    if limit == unset:
+        return "no limit"
+    return {"too_short": f"under {bases(limit)}", "low_quality": f"under Q{limit:g}"}.get(why, f"over {percent(limit)}")
 
 
 def distributions(found: Survey) -> list[charts.Histogram]:

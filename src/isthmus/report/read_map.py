@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MOST_READS = 2_500
+MOST_READS = 2_000
 LEAST_PER_CLUSTER = 12
 SEED = 1
 
@@ -46,12 +47,16 @@ def lay_out(coordinates: npt.NDArray[Any]) -> Floats:
         return _unit(_spiral(len(points)))
     if points.shape[1] == 1:
         points = np.hstack([points, np.zeros_like(points)])
-    spread = TSNE(
-        init="pca", random_state=SEED, perplexity=min(30.0, (len(points) - 1) / 3), max_iter=600, n_jobs=1
-    ).fit_transform(points)
-    return (
-        _unit(_lengthwise(np.asarray(spread, np.float64))) if np.isfinite(spread).all() else _unit(_spiral(len(points)))
-    )
+    spread = _embed(points)
+    return _unit(_lengthwise(spread)) if np.isfinite(spread).all() else _unit(_spiral(len(points)))
+
+
+def _embed(points: Floats) -> Floats:
+    # one thread: OpenMP's waiting threads cost more than they bring on a machine that has other work, and the sums of
+    # several threads would come in another order each time
+    with threadpool_limits(1):
+        spread = TSNE(init="pca", random_state=SEED, perplexity=min(30.0, (len(points) - 1) / 3), max_iter=600)
+        return np.asarray(spread.fit_transform(points), np.float64)
 
 
 def centres(places: Floats, cluster: npt.NDArray[np.int32]) -> dict[int, tuple[float, float]]:

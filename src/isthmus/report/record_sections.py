@@ -10,7 +10,7 @@ import numpy
 import sklearn
 
 from isthmus.backbone.lake import Lake
-from isthmus.core.commit import Commit
+from isthmus.backbone.lineage import Node, in_order, upstream
 from isthmus.core.plan import FileInput
 from isthmus.core.ref import Ref
 from isthmus.core.version import VERSION
@@ -21,34 +21,31 @@ FILES_SHOWN = 12
 
 
 def lineage(lake: Lake, ref: Ref) -> list[dict[str, Any]]:
-    """What `ref` was made from, step by step back to the raw files; each product once, the newest step first."""
-    waiting, seen, steps = [ref], {ref}, []
-    while waiting:
-        commit = lake.read(waiting.pop(0)).commit
-        files = [one for one in commit.inputs if isinstance(one, FileInput)]
-        parents = [one for one in commit.inputs if isinstance(one, Ref)]
-        waiting += [one for one in parents if one not in seen]
-        seen.update(parents)
-        steps.append(_step(commit, files, parents))
-    return steps
+    """What `ref` was made from, step by step back to the raw files; each version once, the newest step first."""
+    nodes = in_order(upstream(ref, lambda one: lake.read(one).commit))
+    return [_step(node, node.what) for node in reversed(nodes) if isinstance(node.what, Ref)]
 
 
-def _step(commit: Commit, files: list[FileInput], parents: list[Ref]) -> dict[str, Any]:
-    shown = [
-        {"source": words.shown(one.source), "size": one.size, "hash": one.xxh3_128, "sample": words.shown(one.sample)}
-        for one in files
+def _step(node: Node, ref: Ref) -> dict[str, Any]:
+    commit = node.commit
+    inputs = () if commit is None else commit.inputs
+    files = [
+        {"source": words.shown(one.source), "size": one.size, "hash": one.xxh3_128}
+        for one in inputs
+        if isinstance(one, FileInput)
     ]
     return {
-        "ref": str(commit.ref),
-        "recipe": commit.recipe,
-        "plan": commit.plan,
-        "rows": commit.rows,
-        "when": commit.when[:19].replace("T", " ") + " UTC",
-        "who": words.shown(commit.who),
-        "code": commit.code,
-        "parents": [str(one) for one in parents],
-        "files": shown[:FILES_SHOWN],
-        "folded": shown[FILES_SHOWN:],
+        "ref": str(ref),
+        "known": commit is not None,
+        "recipe": "" if commit is None else commit.recipe,
+        "plan": "" if commit is None else commit.plan,
+        "rows": 0 if commit is None else commit.rows,
+        "when": "" if commit is None else commit.when[:19].replace("T", " ") + " UTC",
+        "who": "" if commit is None else words.shown(commit.who),
+        "code": "" if commit is None else commit.code,
+        "parents": [str(one.what) for one in node.inputs if isinstance(one.what, Ref)],
+        "files": files[:FILES_SHOWN],
+        "folded": files[FILES_SHOWN:],
     }
 
 

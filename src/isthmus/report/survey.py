@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isthmus.backbone.lake import Lake, Snapshot
 from isthmus.core.commit import Commit
-from isthmus.core.errors import InvalidInput
+from isthmus.core.errors import Corrupt, InvalidInput
 from isthmus.core.ref import Ref
 from isthmus.report import known, read_map, tally
 from isthmus.report.composition import TellingKmers, telling_kmers
@@ -69,7 +69,7 @@ class Survey:
 def survey(lake: Lake, clusters: Ref, truth_path: Path | None) -> Survey:
     """Read the product `clusters` and the reads it was made from.
 
-    Cost:   8 bytes a read (28 with a truth), one batch, and some 2,500 reads for the map.
+    Cost:   8 bytes a read (28 with a truth), one batch, and some 2,000 reads for the map.
     Raises: InvalidInput: not a product of clusters, or a truth file that does not fit; NotFound; Corrupt.
     """
     found = lake.read(clusters)
@@ -104,8 +104,11 @@ def _reads_of(clusters: Snapshot) -> Ref:
 
 
 def _starts(snapshot: Snapshot) -> tally.Ints:
-    manifest = snapshot.manifest
-    return tally.starts_of([shard.rows for shard in manifest.shards] if manifest is not None else [])
+    starts = tally.starts_of(snapshot.batches(["shard"]))
+    rows = 0 if snapshot.manifest is None else snapshot.manifest.rows
+    if starts[-1] != rows:
+        raise Corrupt(f"{snapshot.commit.ref}: its table has {starts[-1]:,} rows, its array {rows:,}")
+    return starts
 
 
 def _points(
