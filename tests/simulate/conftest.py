@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def _write(folder: Path, x: np.ndarray, halves: np.ndarray | None, sizes: Sequen
     own: list[Shard] = []
     pairs: list[Shard] = []
     ends = np.cumsum([0, *sizes])
-    for i, (lo, hi) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for i, (lo, hi) in enumerate(itertools.pairwise(ends.tolist())):
         path = folder / f"part-{i:05d}.npy"
         with RowWriter(path, x.shape[1]) as rows:
             rows.append(x[lo:hi])

@@ -33,7 +33,7 @@ class RawRows:
     """
 
     def __init__(self, between: Between, first_row: int, rows: int, dim: int) -> None:
-        if first_row % BLOCK_ROWS:
+        if first_row % BLOCK_ROWS and rows:
             raise ValueError(f"a rank's rows begin at {first_row}, which is no multiple of {BLOCK_ROWS}")
         self._between = between
         self.first_row, self.rows, self.dim = first_row, rows, dim
