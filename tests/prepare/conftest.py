@@ -40,30 +40,39 @@ def embed(lake: Lake) -> Embed:
     return call
 
 
-def random_reads(n: int, mean_length: int, *, seed: int) -> list[tuple[str, str, str]]:
-    """(name, sequence, quality) of `n` reads of 1 to 2 x mean_length bases; qualities have '@' and '+' among them."""
-    rng = np.random.default_rng(seed)
-    reads = []
-    for i, length in enumerate(rng.integers(1, 2 * mean_length, n).tolist()):
-        seq = rng.choice(list("ACGT"), length)
-        qual = rng.integers(33, 75, length).astype(np.uint8).tobytes().decode()
-        reads.append((f"read_{i} ch={i % 7}", "".join(seq), qual))
-    return reads
+class Texts:
+    """Makes texts to embed."""
 
+    @staticmethod
+    def reads(n: int, mean_length: int, *, seed: int) -> list[tuple[str, str, str]]:
+        """(name, sequence, quality) of `n` reads of 1 to 2 x mean_length bases; qualities have '@' and '+' in them."""
+        rng = np.random.default_rng(seed)
+        out = []
+        for i, length in enumerate(rng.integers(1, 2 * mean_length, n).tolist()):
+            seq = rng.choice(list("ACGT"), length)
+            qual = rng.integers(33, 75, length).astype(np.uint8).tobytes().decode()
+            out.append((f"read_{i} ch={i % 7}", "".join(seq), qual))
+        return out
 
-def fastq(reads: Sequence[tuple[str, str, str]], *, width: int | None = None) -> bytes:
-    lines = []
-    for name, seq, qual in reads:
-        lines += ["@" + name, *fold(seq, width), "+", *fold(qual, width)]
-    return ("\n".join(lines) + "\n").encode()
+    @staticmethod
+    def fastq(reads: Sequence[tuple[str, str, str]], *, width: int | None = None) -> bytes:
+        lines = []
+        for name, seq, qual in reads:
+            lines += ["@" + name, *fold(seq, width), "+", *fold(qual, width)]
+        return ("\n".join(lines) + "\n").encode()
 
-
-def fasta(reads: Sequence[tuple[str, str, str]], *, width: int | None = 80) -> bytes:
-    lines = []
-    for name, seq, _ in reads:
-        lines += [">" + name, *fold(seq, width)]
-    return ("\n".join(lines) + "\n").encode()
+    @staticmethod
+    def fasta(reads: Sequence[tuple[str, str, str]], *, width: int | None = 80) -> bytes:
+        lines = []
+        for name, seq, _ in reads:
+            lines += [">" + name, *fold(seq, width)]
+        return ("\n".join(lines) + "\n").encode()
 
 
 def fold(text: str, width: int | None) -> list[str]:
     return [text] if width is None else [text[i : i + width] for i in range(0, len(text), width)]
+
+
+@pytest.fixture(scope="session")
+def texts() -> Texts:
+    return Texts()
