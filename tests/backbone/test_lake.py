@@ -18,8 +18,9 @@ import pyarrow.dataset
 import pytest
 from deltalake import DeltaTable
 
-from isthmus.backbone import committing
+from isthmus.backbone import committing, place
 from isthmus.backbone.arrays import Manifest, Shard
+from isthmus.backbone.delta import ProductTable
 from isthmus.backbone.lake import Change, Lake
 from isthmus.backbone.rows import GROUP_ROWS
 from isthmus.backbone.schema import CLUSTERS, READS
@@ -84,9 +85,9 @@ def test_open_refuses_what_is_no_lake(tmp_path: Path, prepare, error: type[Excep
 
 def test_open_without_create_says_there_is_none(tmp_path: Path) -> None:
     """create=False on a missing or empty folder is NotFound and makes nothing."""
-    for place in (tmp_path / "none", tmp_path):
+    for folder in (tmp_path / "none", tmp_path):
         with pytest.raises(NotFound, match="there is no lake here"):
-            Lake.open(place, create=False)
+            Lake.open(folder, create=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -434,11 +435,58 @@ def test_error_after_the_commit_is_no_error(lake: Lake, monkeypatch: pytest.Monk
         raise OSError("the connection broke after the commit")
 
     monkeypatch.setattr(committing.ProductTable, "write", late)
+    monkeypatch.setattr(committing, "TRIES", 1)
     [ref] = committed(lake, 1)
 
     assert ref == NAME.at(1)
     assert lake.verify(ref) > 0
     assert lake.table(ref)["record"].to_pylist() == [1000, 1001, 1002]
+
+
+def test_interrupt_after_the_commit_goes_on_and_the_commit_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the moment of the commit still ends the program; the version that it made is whole."""
+    write = committing.ProductTable.write
+
+    def interrupted(table, base, record):
+        write(table, base, record)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committing.ProductTable, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            committed(lake, 1)
+
+    assert lake.verify(NAME.at(1)) > 0
+    assert committed(lake, 1) == [NAME.at(1)]
+
+
+def test_product_made_meanwhile_keeps_its_columns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer with other columns that did not see the product being made is refused, and changes nothing."""
+    committed(lake, 1)
+    newest, answers = ProductTable.newest, iter([-1, -1, -1])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProductTable, "newest", lambda table: next(answers, None) or newest(table))
+        with pytest.raises(InvalidInput, match=r"gut.reads holds columns id, shard.*another name with --into"):
+            lake.commit(Change(NAME, "replace", small_plan(NAME, 2), CLUSTERS, []))
+
+    assert lake.read(NAME.at(1)).schema().names == READS.names
+    assert len(lake.table(NAME.at(1))) == 3
+
+
+def test_lake_of_another_version_made_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A marker that appears while ours is being made is never overwritten."""
+    write, marker = place.write_then_rename, tmp_path / "lake" / "isthmus-lake.json"
+
+    def beaten(path: Path, data: str) -> None:
+        write(path, data)
+        marker.write_text('{"format": "isthmus-lake/2"}')
+
+    monkeypatch.setattr(place, "write_then_rename", beaten)
+    with pytest.raises(InvalidInput, match="'isthmus-lake/2'"):
+        Lake.open(tmp_path / "lake")
+
+    assert [path.name for path in marker.parent.iterdir()] == [marker.name]
 
 
 def test_version_of_another_program_is_named(lake: Lake) -> None:

@@ -157,7 +157,7 @@ class _Attempt:
         record = self._record(draft)
         try:
             self.table.write(draft.base.version, record)
-        except BaseException:
+        except Exception:  # not an interrupt: that goes on, and what was committed stays
             found = self.look()
             if found is not None:
                 return found.commit.ref

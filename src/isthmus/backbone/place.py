@@ -60,10 +60,13 @@ def _make(root: Path, marker: Path, *, create: bool) -> None:
         write_then_rename(fresh, f'{{"format": "{FORMAT}"}}\n')
         try:
             os.link(fresh, marker)
-        except FileExistsError:
+        except FileExistsError:  # another process was quicker
             return
-        except OSError:  # a disk without hard links: the content is the same whoever writes it
-            fresh.replace(marker)
+        except OSError as error:
+            raise InvalidInput(
+                f"{root}: this disk makes no hard links ({error.strerror}), and atomic commits need them; "
+                "choose another --lake"
+            ) from error
         finally:
             fresh.unlink(missing_ok=True)
         fsync_folder(root)
