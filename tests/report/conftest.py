@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import base64
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +47,12 @@ MakeProducts = Callable[..., Products]
 def make_products(tmp_path: Path) -> MakeProducts:
     """Makes Products in a fresh lake; see `_make`."""
     return lambda **how: _make(tmp_path / "lake", **how)
+
+
+@pytest.fixture(scope="session")
+def make_products_in() -> MakeProducts:
+    """Makes Products in the folder that is its first argument; see `_make`."""
+    return _make
 
 
 def _make(
@@ -267,3 +280,111 @@ def _commit_clusters(
     }
     batches = iter([_batch(CLUSTERS, {**table, **where})])
     return lake.commit(Change(plan.target, "replace", plan, CLUSTERS, batches, manifest, facts))
+
+
+class Browser:
+    """A headless chromium, driven by the DevTools protocol over a pipe; keeps what pages say and ask for."""
+
+    def __init__(self, program: str, profile: Path) -> None:
+        down_read, self._down = os.pipe()
+        self._up, up_write = os.pipe()
+        self._next, self._rest, self.events = 0, b"", []  # type: ignore[var-annotated]
+        argv = [
+            program,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ]
+        null = os.open(os.devnull, os.O_RDWR)
+        actions = [
+            (os.POSIX_SPAWN_DUP2, null, 1),
+            (os.POSIX_SPAWN_DUP2, null, 2),
+            (os.POSIX_SPAWN_DUP2, os.dup(down_read), 3),
+            (os.POSIX_SPAWN_DUP2, os.dup(up_write), 4),
+        ]
+        self._pid = os.posix_spawn(program, argv, os.environ, file_actions=actions, setpgroup=0)
+        os.close(down_read)
+        os.close(up_write)
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.tell(f"{domain}.enable")
+
+    def ask(self, method: str, *, session: str | None = None, **params: Any) -> dict[str, Any]:
+        self._next += 1
+        message = {"id": self._next, "method": method, "params": params, **({"sessionId": session} if session else {})}
+        os.write(self._down, json.dumps(message).encode() + b"\0")
+        while True:
+            got = self._receive()
+            if got.get("id") == self._next:
+                assert "error" not in got, got["error"]
+                return dict(got["result"])
+            self.events.append(got)
+
+    def tell(self, method: str, **params: Any) -> dict[str, Any]:
+        """A command to the page."""
+        return self.ask(method, session=self._session, **params)
+
+    def open(self, path: Path, *, width: int, dark: bool = False) -> None:
+        """Show the file at `width` CSS pixels and wait until it is loaded; forgets earlier events."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.tell("Emulation.setEmulatedMedia", features=scheme)
+        self.tell(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.events = []
+        self.tell("Page.navigate", url=path.as_uri())
+        while not any(one.get("method") == "Page.loadEventFired" for one in self.events):
+            self.events.append(self._receive())
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def run(self, script: str) -> Any:
+        """The value of a script in the page, by the protocol and so in spite of the page's own policy."""
+        got = self.tell("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in got, got
+        return got["result"].get("value")
+
+    def said(self, *methods: str) -> list[dict[str, Any]]:
+        return [one["params"] for one in self.events if one.get("method") in methods]
+
+    def picture(self, to: Path) -> None:
+        """The whole page as a PNG."""
+        size = self.tell("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        data = self.tell("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+        to.write_bytes(base64.b64decode(data))
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.ask("Browser.close")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._down)
+        os.close(self._up)
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._up], [], [], 60)
+            assert ready, "chromium did not answer within 60 s"
+            more = os.read(self._up, 1 << 16)
+            assert more, "chromium ended"
+            self._rest += more
+        message, _, self._rest = self._rest.partition(b"\0")
+        return dict(json.loads(message))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One headless chromium for all tests; skips where there is none."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no chromium on this machine: install Debian's package chromium to look at the page")
+    opened = Browser(program, tmp_path_factory.mktemp("chromium"))
+    yield opened
+    opened.close()
