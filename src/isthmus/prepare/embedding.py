@@ -140,6 +140,8 @@ class _Done:
     text_bytes: int = 0
 
     def add(self, receipt: Receipt) -> None:
+        if receipt == self.receipts.get((receipt.file, receipt.part)):
+            return
         self.receipts[receipt.file, receipt.part] = receipt
         self.text_bytes += max(0, receipt.stop - receipt.start)
 
@@ -178,16 +180,28 @@ class _Work:
         waiting = []
         for task in self.tasks:
             if task.compression != "plain":
-                waiting.append(task)
+                waiting += [] if self._reuse_all(task) else [task]
                 continue
             for part in range(-(-task.size // task.part_bytes)):
-                receipt = read_receipt(task, part)
-                if receipt is None:
+                if self._reuse(task, part) is None:
                     waiting.append(replace(task, part=part))
-                else:
-                    self.done.reused += 1
-                    self.done.add(receipt)
         return waiting
+
+    def _reuse(self, task: Task, part: int) -> Receipt | None:
+        receipt = read_receipt(task, part)
+        if receipt is not None:
+            self.done.reused += 1
+            self.done.add(receipt)
+        return receipt
+
+    def _reuse_all(self, task: Task) -> bool:
+        """Whether all parts of a file that is read from its beginning have receipts; takes those that there are."""
+        part = 0
+        while receipt := self._reuse(task, part):
+            if receipt.text_end >= 0:
+                return True
+            part += 1
+        return False
 
     def _check_disk(self) -> None:
         there = sum(size for one in self.done.receipts.values() for size, _ in one.files.values())

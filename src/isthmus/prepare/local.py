@@ -41,9 +41,10 @@ def run_in_workers(tasks: Sequence[Task], workers: int, on_receipt: OnReceipt, o
     """
     waiting = list(reversed(tasks))
     with selectors.DefaultSelector() as selector:
-        crew = [_Worker() for _ in range(min(workers, len(tasks)))]
+        crew: list[_Worker] = []
         try:
-            for worker in crew:
+            for _ in range(min(workers, len(tasks))):
+                crew.append(worker := _Worker())
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
                 worker.give(waiting.pop())
             while any(worker.busy for worker in crew):
