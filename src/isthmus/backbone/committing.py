@@ -27,6 +27,7 @@ from isthmus.backbone.schema import same_columns
 from isthmus.core.clock import now_utc
 from isthmus.core.commit import Commit
 from isthmus.core.errors import Bug, Conflict, InvalidInput
+from isthmus.core.files import fsync_folder
 from isthmus.core.plan import Json, Plan
 from isthmus.core.ref import Name, Ref
 from isthmus.core.version import VERSION
@@ -155,6 +156,7 @@ class _Attempt:
     def _commit(self, draft: _Draft) -> Ref | None:
         """The Ref, or None where another writer took the version."""
         record = self._record(draft)
+        fsync_folder(self.table.folder)  # data/ and arrays/ may be new in it
         try:
             self.table.write(draft.base.version, record)
         except Exception:  # not an interrupt: that goes on, and what was committed stays
@@ -196,7 +198,9 @@ class _Attempt:
                 shards=_seen_from(here, old.shards) + own.shards,
                 halves=_seen_from(here, old.halves) + own.halves,
             )
-        return write_manifest(self.arrays, whole, file_name=self._manifest_name())
+        path = write_manifest(self.arrays, whole, file_name=self._manifest_name())
+        fsync_folder(self.arrays.parent)
+        return path
 
     def _manifest_name(self) -> str:
         return f"manifest-{self.id}.json"

@@ -58,6 +58,8 @@ class ProductTable:
             with suppress(FileExistsError):
                 os.link(Path(fresh) / "_delta_log" / first, self._log / first)
         self._flush(0)
+        for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
+            fsync_folder(folder)
 
     def newest(self) -> int:
         """The highest version, -1 where there is no table; 0 is the empty table."""
@@ -135,8 +137,7 @@ class ProductTable:
         """Bring a version to the platter: delta-rs links the file into place and leaves the rest to the system."""
         with suppress(FileNotFoundError), (self._log / f"{version:020d}.json").open("rb") as handle:
             os.fsync(handle.fileno())
-        for folder in (self._log, self.folder, self.folder.parent):
-            fsync_folder(folder)
+        fsync_folder(self._log)
 
     @contextmanager
     def _full_disk_told(self) -> Iterator[None]:
