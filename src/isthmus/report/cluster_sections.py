@@ -46,8 +46,10 @@ def _how_many(found: Survey) -> str:
     facts = found.facts
     if facts.get("k_asked") is not None:
         return "as many as were asked for"
-    merged = len(facts.get("merges") or [])
-    return f"after {count(merged, 'merge')} of {count(int(facts['k_start']), 'start')}" if "k_start" in facts else ""
+    start = facts.get("k_start")
+    return (
+        "" if start is None else f"{count(int(start))} at the start, {count(len(facts.get('merges') or []), 'merge')}"
+    )
 
 
 def read_map(found: Survey) -> dict[str, Any]:

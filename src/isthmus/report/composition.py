@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isthmus.core.errors import InvalidInput
-from isthmus.kernels.profiles import profiles
+from isthmus.kernels.profiles import profiles, reverse_complement
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,8 +56,9 @@ def telling_kmers(features: npt.NDArray[Any], cluster: npt.NDArray[np.int32], em
 def decode(features: npt.NDArray[Any], embedder: str) -> tuple[Floats, tuple[str, ...]] | None:
     """Frequencies of canonical k-mers behind (n, D) features, up to a constant per k-mer, and the k-mers; None if none.
 
-    The 103 coordinates of kernel:4 are an orthonormal map of the canonical frequencies (kernels.profiles); its
-    pseudo-inverse gives them back, less the part that is equal in all strand-symmetric sequences.
+    The 103 coordinates of kernel:4 are a linear map of the canonical frequencies (kernels.profiles), one to one on the
+    subspace of strand-symmetric sequences. The map back is the pseudo-inverse in the space of all 256 k-mers, where a
+    k-mer and its reverse complement are two axes: there the subspace is the one that the inverse of least norm lies in.
     """
     try:
         form = profiles(embedder)
@@ -68,4 +69,6 @@ def decode(features: npt.NDArray[Any], embedder: str) -> tuple[Floats, tuple[str
         return None
     if form.basis is None:
         return values, form.kmers
-    return values @ np.linalg.pinv(np.asarray(form.basis[:, : form.dim], np.float64)), form.kmers
+    scale = np.array([1.0 if word == reverse_complement(word) else np.sqrt(2.0) for word in form.kmers])
+    back = np.linalg.pinv(np.asarray(form.basis[:, : form.dim], np.float64) * scale[:, None])
+    return values @ back * scale, form.kmers
