@@ -113,15 +113,33 @@ static void write_frequencies(const uint32_t *counts, uint64_t total, int64_t di
     for (int64_t j = 0; j < dim; j++) out[j] = (float)((double)counts[j] / divisor);
 }
 
+/* The k-mers that occur, in order, and their counts as floats. */
+typedef struct {
+    int n;
+    uint16_t kmer[MAX_CANONICAL];
+    float count[MAX_CANONICAL][3];
+} Present;
+
+static void find_present(const Profile *profile, int64_t n_canonical, Present *out) {
+    int n = 0;
+    for (int64_t j = 0; j < n_canonical; j++) {
+        out->kmer[n] = (uint16_t)j;
+        for (int p = 0; p < 3; p++) out->count[n][p] = (float)profile->counts[p][j];
+        n += profile->counts[2][j] != 0;
+    }
+    out->n = n;
+}
+
 /* Three profiles at once, 16 columns at a time; for each column the k-mers are added in order. */
 static void project(const Profile *profile, const Setting *set, float *const *out) {
+    static _Thread_local Present present;
+    find_present(profile, set->n_canonical, &present);
     for (int64_t column = 0; column < set->dim; column += 16) {
         f32x16 sum[3] = {{0}, {0}, {0}};
-        for (int64_t j = 0; j < set->n_canonical; j++) {
-            if (profile->counts[2][j] == 0) continue;
+        for (int i = 0; i < present.n; i++) {
             f32x16 row;
-            memcpy(&row, set->basis + j * PADDED + column, sizeof row);
-            for (int p = 0; p < 3; p++) sum[p] += (float)profile->counts[p][j] * row;
+            memcpy(&row, set->basis + present.kmer[i] * PADDED + column, sizeof row);
+            for (int p = 0; p < 3; p++) sum[p] += present.count[i][p] * row;
         }
         const int64_t width = set->dim - column < 16 ? set->dim - column : 16;
         for (int p = 0; p < 3; p++) {

@@ -149,8 +149,8 @@ class PartWriter:
     def _open(self) -> None:
         self._whole = self._stack.enter_context(RowWriter(self._shard, self._dim))
         self._halves = self._stack.enter_context(HalvesWriter(self._halves_path, self._dim))
-        self._row_file: BinaryIO = self._stack.enter_context(replacing(self._task.rows_path(self._part)))
-        self._id_file: BinaryIO = self._stack.enter_context(replacing(self._task.ids_path(self._part)))
+        self._row_file: BinaryIO = self._stack.enter_context(replacing(self._task.rows_path(self._part), durable=False))
+        self._id_file: BinaryIO = self._stack.enter_context(replacing(self._task.ids_path(self._part), durable=False))
 
     def append(self, batch: Batch, base: int) -> None:
         """Add what one scan found; `base` is the text offset of its buffer. Record numbers count from 0 here."""
@@ -170,7 +170,11 @@ class PartWriter:
         self._dropped += batch.dropped
 
     def finish(self, *, start: int, stop: int, text_end: int, cpu_seconds: float, wall_seconds: float) -> Receipt:
-        """Flush all files, then write the receipt."""
+        """Close all files, then write the receipt.
+
+        Shards are flushed to disk, as the lake asks. What is in scratch is not: a receipt holds the checksums of all
+        its files, and one that a power cut parted from them does not count.
+        """
         self._stack.close()
         paths = [self._shard, self._halves_path, self._task.rows_path(self._part), self._task.ids_path(self._part)]
         if not self._rows:
@@ -190,7 +194,7 @@ class PartWriter:
             cpu_seconds=cpu_seconds,
             wall_seconds=wall_seconds,
         )
-        write_json(self._task.receipt_path(self._part), receipt.as_json())
+        write_json(self._task.receipt_path(self._part), receipt.as_json(), durable=False)
         return receipt
 
 
