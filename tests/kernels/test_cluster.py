@@ -77,7 +77,8 @@ def test_potential_closest_inertia_and_kept_give_the_same_bits_as_their_twins(co
     norms = (x**2).sum(axis=1)
     closest = (np.abs(_grid(rng, rows)) * valid).astype(np.float32)
     labels = np.where(valid, rng.integers(0, k, rows), -1).astype(np.int32)
-    centres = rng.normal(size=(k, dim))
+    centres, mean = rng.normal(size=(k, dim)), rng.normal(size=dim)
+    counts = np.bincount(labels[labels >= 0], minlength=k).astype(float)
     second = _grid(rng, k, rows)
     results = []
 
@@ -85,15 +86,18 @@ def test_potential_closest_inertia_and_kept_give_the_same_bits_as_their_twins(co
         near, kept = closest.copy(), np.zeros((k, k), np.int64)
         potential = maths.potential(scores, bias, norms, closest, BIG)
         maths.closest(scores[0], float(bias[0]), norms, near)
-        maths.kept(scores, second, bias, labels, kept)
+        own = tuple(maths.own(half, x, centres, mean, counts, labels) for half in (x, x[::-1].copy()))
+        maths.kept((scores, second), own, bias, labels, kept)
         inertia = maths.inertia(x, centres, labels, BIG)
-        results.append((potential.tobytes(), near.tobytes(), inertia, kept.tobytes()))
+        results.append(
+            (potential.tobytes(), near.tobytes(), inertia, own[0].tobytes(), own[1].tobytes(), kept.tobytes())
+        )
 
     assert results[0] == results[1]
-    rows_of = [np.flatnonzero(labels == a) for a in range(k)]
-    want = [[int(((scores[a] < scores[b]) & (second[a] < second[b]))[rows_of[a]].sum()) for b in range(k)]
-            for a in range(k)]  # fmt: skip
-    assert kept.tolist() == want
+    want = np.zeros((k, k), np.int64)
+    for i in np.flatnonzero(labels >= 0):
+        want[labels[i]] += (own[0][i] < scores[:, i]) & (own[1][i] < second[:, i])
+    assert (kept == want).all()
     distance = ((x - centres[labels]) ** 2).sum(axis=1)[labels >= 0].sum()
     assert inertia == pytest.approx(distance, rel=1e-6)
     assert (near == np.minimum(closest, np.maximum(norms + scores[0], 0))).all()
@@ -103,3 +107,21 @@ def test_an_array_with_holes_is_refused(compiled):
     """A view that is not contiguous would be read wrongly, so it is an error."""
     with pytest.raises(ValueError, match="contiguous"):
         compiled.closest(np.zeros((8, 2), np.float32)[:, 0], 0.0, np.zeros(8, np.float32), np.zeros(8, np.float32))
+
+
+def test_the_own_centre_leaves_the_row_out(compiled):
+    """The own score is that of the mean of the cluster's other rows; a row alone in its cluster keeps the centre."""
+    rng = np.random.default_rng(1)
+    y, half = rng.normal(size=(2, 8, 3)).astype(np.float32)
+    labels = np.array([0, 0, 0, 0, 1, 1, 2, -1], np.int32)
+    centres = np.stack([y[labels == j].astype(float).mean(axis=0) for j in range(3)])
+    counts, mean = np.array([4.0, 2.0, 1.0]), y.mean(axis=0).astype(float)
+
+    scores = compiled.own(half, y, centres, mean, counts, labels)
+
+    others = [y[[1, 2, 3]], y[[0, 2, 3]], y[[0, 1, 3]], y[[0, 1, 2]], y[[5]], y[[4]], y[[6]]]
+    for i, rest in enumerate(others):
+        without = rest.astype(float).mean(axis=0)
+        want = ((half[i] - without) ** 2).sum() - ((half[i] - mean) ** 2).sum()
+        assert scores[i] == pytest.approx(want, rel=1e-5, abs=1e-6)
+    assert scores[7] == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from isthmus.kernels.cluster import BlockMaths, block_maths
+from isthmus.simulate.programs.clusters import Clusters
 from isthmus.simulate.programs.lloyd import Lloyd, Starts
-from isthmus.simulate.programs.merging import Clusters
 from isthmus.simulate.programs.rows import Rows, aligned, gather_facts
 from isthmus.simulate.programs.seeding import Seeding
 from isthmus.simulate.programs.world import Alone
@@ -36,5 +36,5 @@ def lloyd_from(
 
 def seeds_of(rows: Rows, k: int, *, starts: int = 1, seed: int = 0) -> np.ndarray:
     """First centres (S, K, d) by k-means++."""
-    seeding = Seeding(rows, block_maths(), Alone(), k=k, starts=starts, seed=seed)
+    seeding = Seeding(rows, block_maths(), Alone(), k=k, starts=starts, stream=(seed, 0))
     return seeding.run(None, lambda _: None)

@@ -14,11 +14,8 @@ from conftest import blobs
 from pure import lloyd_from, rows_of, seeds_of
 
 from isthmus.kernels.cluster import Plain, block_maths
+from isthmus.simulate.programs.clusters import Clusters, Merge, clusters_in, drop_empty
 from isthmus.simulate.programs.merging import (
-    Clusters,
-    Halves,
-    Merge,
-    drop_empty,
     kept_counts,
     kept_shares,
     list_pairs,
@@ -26,6 +23,7 @@ from isthmus.simulate.programs.merging import (
     merge_pair,
     merge_until,
 )
+from isthmus.simulate.programs.spaces import Halves
 from isthmus.simulate.programs.world import Alone
 
 
@@ -37,10 +35,11 @@ def _cluster_unknown_k(x, halves, *, k_start, seed=0, threshold=0.8):
     _, labels, clusters = lloyd_from(rows, seeds_of(rows, k_start, starts=2, seed=seed))
     whole = np.full(len(rows.coords), -1, np.int32)
     whole[: len(x)] = labels
-    clusters = drop_empty(whole, clusters)
+    drop_empty(whole, clusters)
+    clusters = clusters_in(rows, whole, int(whole.max()) + 1, Alone())
 
-    def judge(now, centres):
-        return kept_counts(now, both, centres, rows, block_maths(), Alone())
+    def judge(now, found):
+        return kept_counts(now, both, found, rows, block_maths(), Alone())
 
     clusters, shares = merge_until(threshold, whole, clusters, judge=judge, save=lambda _: None)
     return whole[: len(x)], clusters, shares
@@ -70,7 +69,7 @@ def test_one_cloud_without_structure_becomes_one_cluster():
 
 
 def test_kept_counts_follow_the_definition():
-    """Counts equal a loop over reads and pairs, in C and in numpy; reads without halves are not judged."""
+    """Counts equal a loop over reads and pairs: own centres without the read itself, only reads with halves."""
     x, halves, _ = blobs(500, 4, 4, seed=2, apart=3.0)
     rows = rows_of(x)
     padded = np.zeros((2, len(rows.coords), 4), np.float32)
@@ -79,20 +78,22 @@ def test_kept_counts_follow_the_definition():
     valid[100:150] = 0
     rng = np.random.default_rng(0)
     labels = np.full(len(rows.coords), -1, np.int32)
-    labels[:500] = rng.integers(0, 5, 500)
-    centres = rng.normal(size=(5, 4))
+    labels[:500] = np.minimum(rng.integers(0, 5, 500), 4)
+    labels[499] = 5  # alone in its cluster
+    clusters = clusters_in(rows, labels, 6, Alone())
 
     counts = [
-        kept_counts(labels, Halves(padded, valid), centres, rows, maths, Alone()) for maths in (block_maths(), Plain())
+        kept_counts(labels, Halves(padded, valid), clusters, rows, maths, Alone()) for maths in (block_maths(), Plain())
     ]
 
-    want = np.zeros((5, 5), np.int64)
-    far = ((halves[:, :, None, :].astype(float) - centres) ** 2).sum(axis=3)
+    want = np.zeros((6, 6), np.int64)
+    own = labels[:500]
     for i in [i for i in range(500) if valid[i]]:
-        a = labels[i]
-        want[a, a] += 1
-        for b in range(5):
-            want[a, b] += b != a and far[0, i, a] < far[0, i, b] and far[1, i, a] < far[1, i, b]
+        centres = [x[(own == j) & ((np.arange(500) != i) | (j == 5))].astype(float).mean(axis=0) for j in range(6)]
+        far = ((halves[:, i, None, :] - np.array(centres)) ** 2).sum(axis=2)
+        want[own[i], own[i]] += 1
+        for b in [b for b in range(6) if b != own[i]]:
+            want[own[i], b] += far[0, own[i]] < far[0, b] and far[1, own[i]] < far[1, b]
     assert counts[0].tolist() == want.tolist()
     assert counts[1].tolist() == want.tolist()
 

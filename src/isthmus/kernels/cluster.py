@@ -44,8 +44,14 @@ class BlockMaths(Protocol):
     def inertia(self, x: F32, centres: F64, labels: I32, big: float) -> float:
         """Sum of squared distances of labelled rows to their centres in float64, each addend rounded by `big`."""
 
-    def kept(self, first: F32, second: F32, bias: F32, labels: I32, kept: I64) -> None:
-        """kept (K, K) [a, b] += rows of cluster a whose halves both score lower for a than for b."""
+    def own(self, halves: F32, y: F32, centres: F64, mean: F64, counts: F64, labels: I32) -> F32:
+        """(B,) scores of halves (B, D) against their own centre without the row itself; 0 where there is no label.
+
+        |h - c'|^2 - |h - m|^2 in float64, rounded once, with c' the mean of the other rows of the cluster.
+        """
+
+    def kept(self, scores: tuple[F32, F32], own: tuple[F32, F32], bias: F32, labels: I32, kept: I64) -> None:
+        """kept (K, K) [a, b] += rows of cluster a both of whose halves score lower for their own centre than for b."""
 
 
 def block_maths() -> BlockMaths:
@@ -87,14 +93,25 @@ class Plain:
             total += (x[rows, j].astype(np.float64) - own[:, j]) ** 2
         return float(((total + big) - big).sum())
 
-    def kept(self, first: F32, second: F32, bias: F32, labels: I32, kept: I64) -> None:
+    def own(self, halves: F32, y: F32, centres: F64, mean: F64, counts: F64, labels: I32) -> F32:
         rows = np.flatnonzero(labels >= 0)
-        own = labels[rows]
+        n = counts[labels[rows]]
+        share = np.where(n > 1, 1.0 / np.where(n > 1, n - 1.0, 1.0), 0.0)
+        total = np.zeros(len(rows))
+        for j in range(y.shape[1]):
+            centre = centres[labels[rows], j]
+            without = centre + (centre - y[rows, j].astype(np.float64)) * share
+            total += (mean[j] - without) * ((2.0 * halves[rows, j].astype(np.float64) - mean[j]) - without)
+        scores = np.zeros(len(labels), np.float32)
+        scores[rows] = total
+        return scores
+
+    def kept(self, scores: tuple[F32, F32], own: tuple[F32, F32], bias: F32, labels: I32, kept: I64) -> None:
+        rows = np.flatnonzero(labels >= 0)
         both = np.ones((len(rows), len(bias)), bool)
-        for half in (first, second):
-            scores = (half[:, rows] + bias[:, None]).T
-            both &= scores[np.arange(len(rows)), own][:, None] < scores
-        np.add.at(kept, own, both)
+        for half, mine in zip(scores, own, strict=True):
+            both &= mine[rows, None] < (half[:, rows] + bias[:, None]).T
+        np.add.at(kept, labels[rows], both)
 
 
 class Compiled:
@@ -106,7 +123,8 @@ class Compiled:
         self._potential = _declare(lib, "potential", None, at, at, at, at, n, n, real, at)
         self._closest = _declare(lib, "closest", None, at, single, at, n, at)
         self._inertia = _declare(lib, "inertia", real, at, at, at, n, n, real)
-        self._kept = _declare(lib, "kept", None, at, at, at, at, n, n, at)
+        self._own = _declare(lib, "own", None, at, at, at, at, at, at, n, n, at)
+        self._kept = _declare(lib, "kept", None, at, at, at, at, at, at, n, n, at)
 
     def assign(self, scores: F32, bias: F32, x: F32, valid: U8, labels: I32, sums: F64, counts: F64) -> int:
         k, rows = scores.shape
@@ -126,9 +144,17 @@ class Compiled:
         rows, dim = x.shape
         return float(self._inertia(_at(x), _at(centres), _at(labels), rows, dim, big))
 
-    def kept(self, first: F32, second: F32, bias: F32, labels: I32, kept: I64) -> None:
-        k, rows = first.shape
-        self._kept(_at(first), _at(second), _at(bias), _at(labels), k, rows, _at(kept))
+    def own(self, halves: F32, y: F32, centres: F64, mean: F64, counts: F64, labels: I32) -> F32:
+        rows, dim = y.shape
+        out = np.empty(rows, np.float32)
+        args = (_at(halves), _at(y), _at(centres), _at(mean), _at(counts), _at(labels))
+        self._own(*args, rows, dim, _at(out))
+        return out
+
+    def kept(self, scores: tuple[F32, F32], own: tuple[F32, F32], bias: F32, labels: I32, kept: I64) -> None:
+        k, rows = scores[0].shape
+        args = (_at(scores[0]), _at(scores[1]), _at(bias), _at(own[0]), _at(own[1]), _at(labels))
+        self._kept(*args, k, rows, _at(kept))
 
 
 def _declare(lib: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:

@@ -132,27 +132,48 @@ double isthmus_kmeans_inertia(const float *x, const double *centres, const int32
     return all;
 }
 
-/* kept (k, k) += rows of cluster a whose two halves both lie nearer to centre a than to centre b.
+/* Score of each row's half against its own centre without the row itself: |h - c'|^2 - |h - m|^2, rounded once.
  *
- * first and second (k, rows): scores of the two halves; bias (k); labels (rows), -1 is left out. */
+ * c' = c + (c - y) / (n - 1) is the mean of the cluster's other n - 1 rows; of a cluster of one, c. halves and rows
+ * (rows, d), centres (k, d), mean m (d), counts n (k), labels (rows); out (rows), 0 where the label is -1. */
+void isthmus_kmeans_own(const float *restrict halves, const float *restrict y, const double *restrict centres,
+                        const double *restrict mean, const double *restrict counts, const int32_t *restrict labels,
+                        int64_t rows, int64_t d, float *restrict out)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        out[i] = 0.0f;
+        if (labels[i] < 0)
+            continue;
+        const double n = counts[labels[i]];
+        const double share = n > 1.0 ? 1.0 / (n - 1.0) : 0.0;
+        const double *c = centres + labels[i] * d;
+        const float *h = halves + i * d, *own = y + i * d;
+        double sum = 0.0;
+        for (int64_t j = 0; j < d; j++) {
+            const double without = c[j] + (c[j] - (double)own[j]) * share;
+            sum += (mean[j] - without) * ((2.0 * (double)h[j] - mean[j]) - without);
+        }
+        out[i] = (float)sum;
+    }
+}
+
+/* kept (k, k) += rows of cluster a whose two halves both score lower for their own centre than for centre b.
+ *
+ * first and second (k, rows): scores of the two halves; bias (k); one and two (rows): scores against the own centre;
+ * labels (rows), -1 is left out. The diagonal is not meant to be used. */
 void isthmus_kmeans_kept(const float *restrict first, const float *restrict second, const float *restrict bias,
-                         const int32_t *restrict labels, int64_t k, int64_t rows, int64_t *restrict kept)
+                         const float *restrict one, const float *restrict two, const int32_t *restrict labels,
+                         int64_t k, int64_t rows, int64_t *restrict kept)
 {
     enum { TILE = 64 };
-    float one[TILE], two[TILE];
     for (int64_t start = 0; start < rows; start += TILE) {
         const int64_t n = rows - start < TILE ? rows - start : TILE;
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t own = labels[start + i];
-            one[i] = own < 0 ? 0.0f : first[own * rows + start + i] + bias[own];
-            two[i] = own < 0 ? 0.0f : second[own * rows + start + i] + bias[own];
-        }
         for (int64_t b = 0; b < k; b++) {
             const float *restrict f = first + b * rows + start;
             const float *restrict s = second + b * rows + start;
             uint8_t both[TILE];
             for (int64_t i = 0; i < n; i++)
-                both[i] = (uint8_t)((one[i] < f[i] + bias[b]) & (two[i] < s[i] + bias[b]));
+                both[i] = (uint8_t)((one[start + i] < f[i] + bias[b]) & (two[start + i] < s[i] + bias[b]));
             for (int64_t i = 0; i < n; i++)
                 if (labels[start + i] >= 0)
                     kept[labels[start + i] * k + b] += both[i];

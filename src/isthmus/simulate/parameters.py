@@ -39,6 +39,7 @@ KMEANS: Mapping[str, Number] = {
     "starts": Number(int, 10, 1, 1000),
     "dims": Number(int, 20, 1, 100_000),
     "merge_threshold": Number(float, 0.8, 0.0, 1.0),
+    "refinements": Number(int, 2, 0, 20),
     "tol": Number(float, 1e-4, 0.0, 1.0),
     "max_iterations": Number(int, 300, 1, 1_000_000),
 }

@@ -50,7 +50,7 @@ def project(plan: Plan, lake: Lake, *, ranks: int) -> Projection:
     snapshot = lake.read(source_of(plan))
     manifest = _manifest(snapshot)
     rows, dim = manifest.rows, _dim(plan, manifest)
-    per_row = dim * 4 * (3 if manifest.halves else 1) + 8 * int(str(plan.params["starts"])) + 24
+    per_row = dim * 4 * (4 if manifest.halves else 2) + 8 * int(str(plan.params["starts"])) + 24
     notes = () if ranks <= max(1, -(-rows // 4096)) else (f"{ranks} ranks for {rows:,} rows: some will have none",)
     return Projection(
         rows=rows,

@@ -30,23 +30,16 @@ class Checkpoint:
         self._written = time.monotonic()
         self._found = self._load()
 
-    def state_of(self, phase: str) -> dict[str, npt.NDArray[Any]] | None:
-        """The arrays saved in `phase`, or None; the same on every rank."""
-        if str(self._found.get("phase", "")) != phase:
-            return None
-        return {name: array for name, array in self._found.items() if name not in ("phase", "key")}
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays saved last by an earlier attempt, the same on every rank; empty where there are none."""
+        return self._found
 
-    @property
-    def phase(self) -> str:
-        """The phase that was saved, '' where there is nothing."""
-        return str(self._found.get("phase", ""))
-
-    def save(self, phase: str, arrays: Arrays, *, now: bool = False) -> None:
+    def save(self, arrays: Arrays, *, now: bool = False) -> None:
         """Write the state, if it is time or `now`."""
         if self._path is None or self._world.rank or not (now or self._due()):
             return
         buffer = io.BytesIO()
-        np.savez(buffer, **{"phase": np.array(phase), "key": np.array(self._key), **arrays}, allow_pickle=False)
+        np.savez(buffer, **{"key": np.array(self._key), **arrays}, allow_pickle=False)
         write_then_rename(self._path, buffer.getvalue())
         self._written = time.monotonic()
 

@@ -9,32 +9,47 @@ from isthmus.core.flags import LabelFlag, ReadFlag
 from isthmus.kernels.cluster import F32, F64, I32, I64, U8
 from isthmus.simulate.programs.centres import Form, squared_distances
 
-CHIMERA_CONFIDENCE = 0.2  # a half sits well inside a cluster when its own confidence is at least this
+CHIMERA_RATIO = 0.5  # two clusters explain a suspect's halves at least twice as well as any one does
 
 
-def confidence_of(distances: F32) -> F32:
-    """(B,) float32 in 0..1 from squared distances (K, B) to all centres: (d2 - d1) / (d2 + d1).
+def confidence_of(form: Form, rows: F32, norms: F32, labels: I32) -> F32:
+    """(B,) float32 in 0..1: (d2 - d1) / (d2 + d1), squared distances to the own centre and the nearest other one.
 
-    d1 and d2 are the nearest and second nearest. 0 on the line between two centres, 1 on a centre or with one cluster.
+    0 on the line between two clusters (or beyond it, which merging allows), 1 on the centre or where there is one
+    cluster. It is confidence in the side of the border that a read lies on, and cannot see a border that is wrong:
+    near-identical strains, or a rare organism swallowed by a common one.
+
+    Args: rows (B, d) with `norms` (B,) as `form` wants them; labels (B,), -1 gives 0.
     """
+    distances = squared_distances(form.scores(rows), form.bias, norms)
+    some = np.flatnonzero(labels >= 0)
+    confidence = np.zeros(len(labels), np.float32)
     if len(distances) < 2:
-        return np.ones(distances.shape[1], np.float32)
-    two = np.partition(distances, 1, axis=0)[:2]
-    above, below = two[1] - two[0], two[1] + two[0]
-    margin: F32 = np.where(below > 0, above / np.where(below > 0, below, np.float32(1)), np.float32(0))
-    return margin
+        confidence[some] = 1
+        return confidence
+    own = distances[labels[some], some]
+    distances[labels[some], some] = np.inf
+    other = distances[:, some].min(axis=0)
+    both = own + other
+    margin = np.where(both > 0, (other - own) / np.where(both > 0, both, np.float32(1)), np.float32(0))
+    confidence[some] = np.maximum(margin, np.float32(0))
+    return confidence
 
 
 def judge_halves(form: Form, first: F32, second: F32, mean: F64) -> I32:
-    """(B,) LabelFlag bits from the coordinates (B, d) of both halves; `mean` (d,) is the one `form` is about."""
-    nearest, inside = [], []
+    """(B,) LabelFlag bits from the flat coordinates (B, d) of both halves; `mean` (d,) is the one `form` is about.
+
+    The halves disagree when they lie nearest to different centres; a suspect of a chimera is a read whose halves do,
+    and whose two nearest centres together leave at most CHIMERA_RATIO of what the best single centre leaves.
+    """
+    distances = []
     for half in (first, second):
         norms = ((half - mean) ** 2).sum(axis=1).astype(np.float32)
-        distances = squared_distances(form.scores(half), form.bias, norms)
-        nearest.append(distances.argmin(axis=0))
-        inside.append(confidence_of(distances) >= CHIMERA_CONFIDENCE)
-    disagree = nearest[0] != nearest[1]
-    chimera = disagree & inside[0] & inside[1]
+        distances.append(squared_distances(form.scores(half), form.bias, norms))
+    disagree = distances[0].argmin(axis=0) != distances[1].argmin(axis=0)
+    apart = distances[0].min(axis=0) + distances[1].min(axis=0)
+    together = (distances[0] + distances[1]).min(axis=0)
+    chimera = disagree & (apart <= np.float32(CHIMERA_RATIO) * together)
     flags = disagree * np.int32(LabelFlag.HALVES_DISAGREE) | chimera * np.int32(LabelFlag.CHIMERA_SUSPECT)
     bits: I32 = flags.astype(np.int32)
     return bits

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from isthmus.core.errors import InvalidInput
+from isthmus.kernels.cluster import I32
+from isthmus.simulate.programs.clusters import Clusters
 from isthmus.simulate.programs.exact import F32, F64
-from isthmus.simulate.programs.rows import U8, RawRows, aligned, check_finite
+from isthmus.simulate.programs.rows import U8, RawRows, Rows, check_finite
 from isthmus.simulate.programs.scaling import Scaling, from_halves, moments, plain, z_score
 from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS
@@ -25,6 +27,11 @@ class Inputs:
         self, x: RawRows, halves: tuple[RawRows, RawRows] | None, valid: U8, both: U8, *, n_blocks: int
     ) -> None:
         self.x, self.halves, self.valid, self.both, self.n_blocks = x, halves, valid, both, n_blocks
+
+    def places(self) -> Iterator[slice]:
+        """The places of this rank's blocks among its padded rows."""
+        for index in range(self.x.n_blocks):
+            yield slice(index * BLOCK_ROWS, (index + 1) * BLOCK_ROWS)
 
     def rows(self) -> Iterator[tuple[F32, U8]]:
         """Blocks of rows with which of them take part; refuses NaN and infinity."""
@@ -61,24 +68,14 @@ def learn(name: str, inputs: Inputs, world: World, *, dim: int) -> Scaling:
     return Scaling(name, mean, matrix, unit=True)
 
 
-def scaled_rows(scaling: Scaling, inputs: Inputs) -> F32:
-    """(blocks * BLOCK_ROWS, d) coordinates of this rank's rows; zeros for padding and rows that take no part."""
-    coords = aligned(len(inputs.valid), scaling.dim)
-    for place, block in inputs.x.blocks():
-        check_finite(block, inputs.x.first_row + place.start, "x")
-        coords[place] = scaling.apply(block) * inputs.valid[place][:, None].astype(np.float32)
-    return coords
-
-
-def scaled_halves(scaling: Scaling, inputs: Inputs) -> F32 | None:
-    """(2, blocks * BLOCK_ROWS, d) coordinates of the halves by the same map, zeros where a row has not both."""
-    if inputs.halves is None:
-        return None
-    coords = aligned(2 * len(inputs.valid), scaling.dim).reshape(2, len(inputs.valid), scaling.dim)
-    for half, raw in enumerate(inputs.halves):
-        for place, block in raw.blocks():
-            coords[half, place] = scaling.apply(block) * inputs.both[place][:, None].astype(np.float32)
-    return coords
+def within_clusters(rows: Rows, labels: I32, clusters: Clusters, world: World) -> F64:
+    """(d, d) pooled covariance of `rows` about the centres of their clusters, over all ranks; exact sums."""
+    largest = world.largest(np.abs(rows.coords).max(axis=0, initial=0.0).astype(np.float64))
+    n_blocks = int(world.total(np.array([rows.n_blocks]))[0])
+    blocks = ((rows.coords[place], (labels[place] >= 0).astype(np.uint8)) for place in rows.blocks())
+    found = moments(blocks, largest, n_blocks, world)
+    between = (clusters.centres * clusters.counts[:, None]).T @ clusters.centres
+    return (found.second * found.n - between) / max(found.n - len(clusters.counts), 1)
 
 
 def _largest(blocks: Iterator[tuple[F32, U8]], dim: int, world: World) -> F64:

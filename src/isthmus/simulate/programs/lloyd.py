@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from isthmus.kernels.cluster import I32, BlockMaths
 from isthmus.simulate.programs.centres import Form, form_of, squared_distances
+from isthmus.simulate.programs.clusters import Clusters
 from isthmus.simulate.programs.exact import F32, F64
-from isthmus.simulate.programs.merging import Clusters
 from isthmus.simulate.programs.rows import Rows
 from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS

@@ -8,75 +8,40 @@ both halves on their own side tells a cut through one organism from a border bet
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isthmus.kernels.cluster import I32, I64, BlockMaths
 from isthmus.simulate.programs.centres import form_of
-from isthmus.simulate.programs.exact import F32, F64
-from isthmus.simulate.programs.rows import U8, Rows
+from isthmus.simulate.programs.clusters import Clusters, Merge
+from isthmus.simulate.programs.exact import F64
+from isthmus.simulate.programs.rows import Rows
+from isthmus.simulate.programs.spaces import Halves
 from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS
 
 
-@dataclass(frozen=True)
-class Halves:
-    """Coordinates of the two halves of this rank's rows, (2, rows + padding, d), and which rows have both."""
-
-    coords: F32
-    valid: U8
-
-
-@dataclass(frozen=True)
-class Merge:
-    """Cluster `b` was taken into `a`, because only `kept_share` of the reads of one of them kept their halves."""
-
-    a: int
-    b: int
-    kept_share: float
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """Clusters as they stand: `sums` (K, d) exact, `counts` (K,) reads, and the merges so far, in order.
-
-    Numbers in `merges` are those at the time: after each, higher numbers than `b` moved down by one.
-    """
-
-    sums: F64
-    counts: F64
-    merges: tuple[Merge, ...] = ()
-
-    @property
-    def centres(self) -> F64:
-        means: F64 = self.sums / np.maximum(self.counts, 1.0)[:, None]
-        return means
-
-
-def drop_empty(labels: I32, clusters: Clusters) -> Clusters:
-    """Clusters without the empty ones; `labels` are renumbered in place, in the same order."""
-    full = clusters.counts > 0
-    numbers = np.append(np.cumsum(full) - 1, -1).astype(np.int32)  # label -1 finds the last entry
-    labels[:] = numbers[labels]
-    return replace(clusters, sums=clusters.sums[full], counts=clusters.counts[full])
-
-
-def kept_counts(labels: I32, halves: Halves, centres: F64, rows: Rows, maths: BlockMaths, world: World) -> I64:
+def kept_counts(labels: I32, halves: Halves, clusters: Clusters, rows: Rows, maths: BlockMaths, world: World) -> I64:
     """(K, K) counts over all ranks: [a, b] reads of a whose halves both lie nearer to a than to b; [a, a] reads judged.
 
-    Only reads with two halves are judged.
+    Only reads with two halves are judged, and each against the centre that the other reads of its cluster have: a read
+    would otherwise vouch for itself, the more so the smaller its cluster.
     """
+    centres, k = clusters.centres, len(clusters.counts)
     form = form_of(centres, rows.mean)
-    k = len(centres)
     kept = np.zeros((k, k), np.int64)
     first, second = np.empty((2, k, BLOCK_ROWS), np.float32)
-    for block in rows.blocks():
-        judged = np.where(halves.valid[block], labels[block], np.int32(-1))
-        form.scores(halves.coords[0, block], out=first)
-        form.scores(halves.coords[1, block], out=second)
-        maths.kept(first, second, form.bias, judged, kept)
-        kept[np.arange(k), np.arange(k)] += np.bincount(judged[judged >= 0], minlength=k)
+    for place in rows.blocks():
+        judged = np.where(halves.valid[place], labels[place], np.int32(-1))
+        one, two = halves.coords[0, place], halves.coords[1, place]
+        form.scores(one, out=first)
+        form.scores(two, out=second)
+        own = [maths.own(half, rows.coords[place], centres, rows.mean, clusters.counts, judged) for half in (one, two)]
+        maths.kept((first, second), (own[0], own[1]), form.bias, judged, kept)
+    kept[np.arange(k), np.arange(k)] = 0
+    for place in rows.blocks():
+        judged = labels[place][(halves.valid[place] != 0) & (labels[place] >= 0)]
+        kept[np.arange(k), np.arange(k)] += np.bincount(judged, minlength=k)
     return world.total(kept)
 
 
@@ -115,16 +80,16 @@ def merge_until(
     labels: I32,
     clusters: Clusters,
     *,
-    judge: Callable[[I32, F64], I64],
+    judge: Callable[[I32, Clusters], I64],
     save: Callable[[Clusters], None],
 ) -> tuple[Clusters, F64]:
     """Merge the pair with the lowest kept share until none is below `threshold`.
 
-    Args:    labels: renumbered in place; judge: `kept_counts` of labels and centres; save: told after each merge.
+    Args:    labels: renumbered in place; judge: `kept_counts` of labels and clusters; save: told after each merge.
     Returns: the clusters that are left and their kept shares (K, K).
     """
     while True:
-        shares = kept_shares(judge(labels, clusters.centres))
+        shares = kept_shares(judge(labels, clusters))
         if len(shares) < 2:
             return clusters, shares
         a, b = lowest_pair(shares)

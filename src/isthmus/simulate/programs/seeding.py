@@ -15,7 +15,6 @@ from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS
 
 Save = Callable[[F64], None]
-_STREAM = 1  # which of the program's random streams: default_rng([seed, _STREAM, start, step])
 
 
 def n_trials(k: int) -> int:
@@ -27,12 +26,15 @@ class Seeding:
     """Chooses K centres among the rows for each of S starts.
 
     A centre is drawn with probability proportional to the squared distance to the nearest centre so far; of
-    `n_trials(k)` draws the one that leaves the least sum of squared distances is kept, ties to the first.
+    `n_trials(k)` draws the one that leaves the least sum of squared distances is kept, ties to the first. Draws come
+    from default_rng([*stream, start, step]), so that a run that goes on draws what it would have drawn.
     """
 
-    def __init__(self, rows: Rows, maths: BlockMaths, world: World, *, k: int, starts: int, seed: int) -> None:
+    def __init__(
+        self, rows: Rows, maths: BlockMaths, world: World, *, k: int, starts: int, stream: tuple[int, int]
+    ) -> None:
         self._rows, self._maths, self._world = rows, maths, world
-        self._k, self._starts, self._seed = k, starts, seed
+        self._k, self._starts, self._stream = k, starts, stream
         self._trials = n_trials(k)
         self._closest = np.empty((starts, len(rows.coords)), np.float32)
         self._block_sums = np.zeros((rows.n_blocks, starts))
@@ -74,7 +76,7 @@ class Seeding:
         """(S, trials, d) rows drawn in proportion to their weight; found by the rank that has them."""
         mine = np.zeros((self._starts, trials, self._rows.dim))
         for start in range(self._starts):
-            uniform = np.random.default_rng([self._seed, _STREAM, start, step]).random(trials)
+            uniform = np.random.default_rng([*self._stream, start, step]).random(trials)
             total = float(self._rank_sums[:, start].sum())
             if total == 0.0:  # every row lies on a centre: any row will do, the first is found on every rank alike
                 self._take_first_valid(mine[start])
