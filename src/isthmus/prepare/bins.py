@@ -208,8 +208,7 @@ class _Bins:
             self._write(name, _stretches(text, rows))
             reads, bases = self._counts.setdefault((cluster, sample), [0, 0])
             self._counts[cluster, sample] = [reads + len(rows), bases + int(rows["length"].sum())]
-            if cluster >= 0:
-                self._write_names(batch, clusters == cluster, _bin_name(cluster))
+        self._write_names(batch, clusters)
 
     def _write(self, name: str, data: bytes) -> None:
         if name in self._ragged:
@@ -219,11 +218,13 @@ class _Bins:
             self._ragged.add(name)
         self._handle(name).write(data)
 
-    def _write_names(self, batch: Batch, chosen: Array, bin_name: str) -> None:
-        ends = np.cumsum(batch.rows["id_len"], dtype=np.int64)
-        text, tail = batch.ids.tobytes(), b"\t" + bin_name.encode() + b"\n"
-        lines = [text[end - n : end] for end, n in zip(ends[chosen], batch.rows["id_len"][chosen], strict=True)]
-        self._handle("contig2bin.tsv").write(tail.join(lines) + tail)
+    def _write_names(self, batch: Batch, clusters: Array) -> None:
+        """A line for each assigned read, in order of the input."""
+        tails = {cluster: f"\t{_bin_name(cluster)}\n".encode() for cluster in np.unique(clusters).tolist()}
+        ends, text = np.cumsum(batch.rows["id_len"], dtype=np.int64), batch.ids.tobytes()
+        triples = zip((ends - batch.rows["id_len"]).tolist(), ends.tolist(), clusters.tolist(), strict=True)
+        lines = [text[lo:hi] + tails[cluster] for lo, hi, cluster in triples if cluster >= 0]
+        self._handle("contig2bin.tsv").write(b"".join(lines))
 
     def _handle(self, name: str) -> BinaryIO:
         handle = self._open.pop(name, None)
