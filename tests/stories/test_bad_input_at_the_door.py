@@ -20,7 +20,7 @@ BAD = [
     ("cut.fastq.gz", gzip.compress(GOOD)[:-20], 2, "cut.fastq.gz"),
     ("rotten.fastq.gz", gzip.compress(GOOD)[:-8] + b"\0" * 8, 2, "rotten.fastq.gz"),
     ("colours.csfastq", b"@a\nT0123012301\n+\n!IIIIIIIIII\n", 2, "colour"),
-    ("accent.fastq", "@a\nACGÉT\n+\nIIIII\n".encode(), 2, "line 2"),
+    ("accent.fastq", "@a\nACGÉT\n+\nIIIIII\n".encode(), 2, "line 2"),
 ]
 
 

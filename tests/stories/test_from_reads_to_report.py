@@ -95,7 +95,7 @@ def test_a_pipeline_file_does_the_same_as_the_flags(here: Path, typed: Callable[
         '[prepare]\nsources = ["reads.fastq.gz"]\n'
         '[simulate.clusters]\nprogram = "kmeans"\nk = 5\n[report]\nto = "p.html"\n'
     )
-    by_flags = typed("run", here / "reads.fastq.gz", "--clusters", "5", "--json")
+    by_flags = typed("run", "reads.fastq.gz", "--clusters", "5", "--json")
     by_file = typed("run", "p.toml", "--json")
 
     assert by_file.code == 0, by_file.err

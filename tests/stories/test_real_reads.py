@@ -34,7 +34,7 @@ def test_short_reads_are_refused_until_forced(
     assert forced.code == 0, forced.err
     assert forced.json["verdict"]["ok"] is False
     page = (tmp_path / "isthmus-report.html").read_text()
-    assert "does not separate" in page
+    assert "too short to tell organisms apart by composition" in page
 
 
 @pytest.mark.parametrize(
