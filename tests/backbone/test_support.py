@@ -120,6 +120,13 @@ def test_one_cluster_left_is_called_one_organism() -> None:
     assert "Strains" in verdict.headline
 
 
+def test_a_handful_of_reads_is_no_organism_found() -> None:
+    """Nineteen reads in one cluster: too few to say one organism."""
+    verdict = what_clusters_support(reads_facts(), clusters_facts([19]))
+
+    assert verdict.headline == "One cluster of 19\u00a0reads: too few to say whether it is one organism."
+
+
 def test_one_cluster_that_was_asked_for_is_no_discovery() -> None:
     """`--clusters 1` says nothing about organisms."""
     verdict = what_clusters_support(reads_facts(), clusters_facts([1_000], k_asked=1))
@@ -190,6 +197,14 @@ def test_unassigned_weak_small_and_chimeric_are_each_said() -> None:
     assert "In cluster 1 less than 75 %" in text
     assert "Cluster 2 has under 20 reads" in text
     assert "4 reads (0.3 %) may be chimeras" in text
+
+
+@pytest.mark.parametrize(("reads", "said_so"), [(249, True), (250, False)])
+def test_clusters_of_less_than_one_genome_may_be_its_parts(reads: int, said_so: bool) -> None:
+    """499 reads of 8 kb are under 4 Mb: the clusters may be parts of a phage; 500 are 4 Mb, and nothing is said."""
+    verdict = what_clusters_support(reads_facts(), clusters_facts([250, reads]))
+
+    assert ("Perhaps no more than one organism" in verdict.headline) is said_so
 
 
 @pytest.mark.parametrize("sizes", [[], [40, 10]])

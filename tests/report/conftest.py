@@ -60,7 +60,7 @@ def _make(
     *,
     sizes: Sequence[int] = (180, 120, 60),
     unassigned: int = 12,
-    mean_length: float = 8_000,
+    mean_length: float = 12_000,
     one_length: bool = False,
     sources: Sequence[str] = ("gut.fastq.gz",),
     samples: Sequence[str] = ("gut",),

@@ -20,6 +20,7 @@ FAIR_AGREEMENT = 0.75
 POOR_AGREEMENT = 0.5
 NEAR_THRESHOLD = 0.05  # a pair this close above the merge threshold might as well have been merged
 SMALL_CLUSTER_READS = 20
+ONE_GENOME_BP = 4_000_000  # bacterial genomes have some 0.5 to 10 Mb, half of them under about 4
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ def _one_cluster(facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
 
 
 def _several_clusters(clusters: Sequence[Mapping[str, Any]], total: int, agree: float | None) -> str:
+    bp = sum(int(one["bp"]) for one in clusters)
+    if bp < ONE_GENOME_BP:
+        return (
+            f"Perhaps no more than one organism: the {count(len(clusters), 'cluster')} hold {bases(bp)} together, less "
+            f"than one usual bacterial genome ({bases(ONE_GENOME_BP)}), and may be stretches of one small genome, such "
+            "as a phage or a plasmid, that was read many times."
+        )
     head = f"{count(len(clusters), 'cluster')} from {count(total, 'read')}"
     if agree is None:
         return f"{head}; how far they can be trusted could not be measured, since no read had two usable halves."
