@@ -17,8 +17,9 @@ from isthmus.kernels.cluster import Plain, block_maths
 from isthmus.simulate.programs.clusters import Clusters, Merge, clusters_in, drop_empty
 from isthmus.simulate.programs.merging import (
     kept_counts,
-    kept_shares,
+    kept_of,
     list_pairs,
+    lower_bound,
     lowest_pair,
     merge_pair,
     merge_until,
@@ -39,10 +40,10 @@ def _cluster_unknown_k(x, halves, *, k_start, seed=0, threshold=0.8):
     clusters = clusters_in(rows, whole, int(whole.max()) + 1, Alone())
 
     def judge(now, found):
-        return kept_counts(now, both, found, rows, block_maths(), Alone())
+        return kept_of(kept_counts(now, both, found, rows, block_maths(), Alone()), 1.645)
 
-    clusters, shares = merge_until(threshold, whole, clusters, judge=judge, save=lambda _: None)
-    return whole[: len(x)], clusters, shares
+    clusters, kept = merge_until(threshold, whole, clusters, judge=judge, save=lambda _: None)
+    return whole[: len(x)], clusters, kept
 
 
 @pytest.mark.parametrize("k", [2, 5, 9])
@@ -50,11 +51,11 @@ def test_separate_clouds_are_found_though_their_number_is_not_told(k):
     """From many more clusters than clouds, merging ends at the clouds."""
     x, halves, truth = blobs(4000, 10, k, seed=k, apart=14.0)
 
-    labels, clusters, shares = _cluster_unknown_k(x, halves, k_start=32)
+    labels, clusters, kept = _cluster_unknown_k(x, halves, k_start=32)
 
     assert len(clusters.counts) == k
     assert adjusted_rand_score(truth, labels) > 0.99
-    assert shares.min() >= 0.8
+    assert kept.bound.min() >= 0.8
 
 
 def test_one_cloud_without_structure_becomes_one_cluster():
@@ -102,12 +103,24 @@ def test_the_share_of_a_pair_is_that_of_the_worse_cluster():
     """Both directions are looked at, and a cluster without halves speaks against nothing."""
     counts = np.array([[10, 9, 10], [4, 8, 8], [0, 0, 0]])
 
-    shares = kept_shares(counts)
+    kept = kept_of(counts, 0.0)
 
-    assert shares[0, 1] == shares[1, 0] == min(9 / 10, 4 / 8)
-    assert shares[0, 2] == 1.0
-    assert lowest_pair(shares) == (0, 1)
-    assert list_pairs(shares, most=2) == [(0, 1, 0.5), (0, 2, 1.0)]
+    assert kept.share[0, 1] == kept.share[1, 0] == min(9 / 10, 4 / 8)
+    assert kept.share[0, 2] == 1.0
+    assert np.allclose(kept.bound, kept.share)
+    assert lowest_pair(kept.bound) == (0, 1)
+    assert [(one["a"], one["b"], one["kept_share"]) for one in list_pairs(kept, most=2)] == [(0, 1, 0.5), (0, 2, 1.0)]
+
+
+def test_the_bound_solves_wilsons_equation_and_grows_with_the_evidence():
+    """The bound L of p from n lies z standard deviations of L below p; the same share of more reads is worth more."""
+    k, n, z = np.array([8, 30, 25, 900]), np.array([8, 30, 30, 1000]), 1.645
+
+    bound = lower_bound(k, n, z)
+
+    assert np.allclose(k / n - bound, z * np.sqrt(bound * (1 - bound) / n))
+    assert bound[0] < 0.8 < bound[1]
+    assert lower_bound(np.array([90]), np.array([100]), z) < bound[3]
 
 
 def test_merging_renumbers_labels_and_adds_sums():
@@ -115,12 +128,12 @@ def test_merging_renumbers_labels_and_adds_sums():
     labels = np.array([0, 1, 2, 3, -1], np.int32)
     clusters = Clusters(np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1.0, 1.0, 1.0, 1.0]))
 
-    merged = merge_pair(labels, clusters, Merge(0, 2, 0.5))
+    merged = merge_pair(labels, clusters, Merge(0, 2, 0.5, 0.4))
 
     assert labels.tolist() == [0, 1, 0, 2, -1]
     assert merged.sums[:, 0].tolist() == [4.0, 2.0, 4.0]
     assert merged.counts.tolist() == [2.0, 1.0, 1.0]
-    assert merged.merges == (Merge(0, 2, 0.5),)
+    assert merged.merges == (Merge(0, 2, 0.5, 0.4),)
 
 
 def test_empty_clusters_are_dropped_in_order():

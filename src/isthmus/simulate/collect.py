@@ -163,6 +163,7 @@ def _facts(job: Job, plan: Plan, result: Mapping[str, Any], summary: Mapping[str
         "scale": plan.params["scale"],
         "starts": plan.params["starts"],
         "merge_threshold": plan.params["merge_threshold"],
+        "merge_z": plan.params["merge_z"],
         "rows": result["rows"],
         **statistics,
         **summary,

@@ -35,10 +35,11 @@ class Number:
 
 KMEANS: Mapping[str, Number] = {
     "k": Number(int, None, 1, 1_000_000),
-    "seed": Number(int, 0, 0, 2**63 - 1),
+    "seed": Number(int, 1, 0, 2**63 - 1),
     "starts": Number(int, 10, 1, 1000),
     "dims": Number(int, 20, 1, 100_000),
     "merge_threshold": Number(float, 0.8, 0.0, 1.0),
+    "merge_z": Number(float, 1.645, 0.0, 10.0),
     "refinements": Number(int, 2, 0, 20),
     "tol": Number(float, 1e-4, 0.0, 1.0),
     "max_iterations": Number(int, 300, 1, 1_000_000),

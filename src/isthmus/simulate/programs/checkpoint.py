@@ -63,6 +63,6 @@ def _parse(raw: bytes, key: str) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
         return {}
     return arrays if str(arrays.get("key", "")) == key else {}

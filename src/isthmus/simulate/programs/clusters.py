@@ -14,11 +14,12 @@ from isthmus.simulate.programs.world import World
 
 @dataclass(frozen=True)
 class Merge:
-    """Cluster `b` was taken into `a`, because only `kept_share` of the reads of one of them kept their halves."""
+    """Cluster `b` was taken into `a`, for no more than `kept_bound` of the reads of one surely keep their halves."""
 
     a: int
     b: int
     kept_share: float
+    kept_bound: float
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from isthmus.simulate.programs.centres import form_of
 from isthmus.simulate.programs.clusters import Clusters, clusters_in
 from isthmus.simulate.programs.exact import F32
 from isthmus.simulate.programs.learning import Inputs, learn, within_clusters
-from isthmus.simulate.programs.merging import list_pairs
+from isthmus.simulate.programs.merging import Kept, list_pairs
 from isthmus.simulate.programs.outputs import OutFile
 from isthmus.simulate.programs.passes import Found, Pass, Tools, saved_scaling
 from isthmus.simulate.programs.results import Results
@@ -127,8 +127,8 @@ class KMeans:
         bases = self._world.total(judging.bases_by_cluster(own, lengths, len(counts)))
         order = judging.order_by_bases(bases, counts.astype(np.int64))
         clusters = Clusters(found.clusters.sums[order], counts[order], found.clusters.merges)
-        shares = None if found.shares is None else found.shares[np.ix_(order, order)]
-        return Found(judging.renumber(found.labels, order), clusters, found.starts, shares)
+        kept = found.kept and Kept(found.kept.share[np.ix_(order, order)], found.kept.bound[np.ix_(order, order)])
+        return Found(judging.renumber(found.labels, order), clusters, found.starts, kept)
 
     def _judge(self, found: Found, space: Space, form: Any) -> tuple[F32, I32]:
         """Confidence (rows + padding,) float32, by `form` of the centres, and LabelFlag bits int32."""
@@ -165,23 +165,23 @@ class KMeans:
 
     def _statistics(self, found: Found, space: Space, number: int) -> dict[str, Any]:
         starts, merges, k = found.starts, found.clusters.merges, len(found.clusters.counts)
-        pairs = [] if found.shares is None else list_pairs(found.shares, most=MOST_PAIRS)
         return {
             "k_start": int(self._params["k"] or self._params["k_start"]),
             "k": k,
             "dim": space.rows.dim,
             "rows_clustered": space.rows.n_valid,
             "unit_length": space.scaling.unit,
-            "used": ["x"] if found.shares is None else ["x", "halves"],
+            "used": ["x"] if found.kept is None else ["x", "halves"],
             "passes": number + 1,
             "best_start": starts.best,
             "inertia": float(starts.inertia[starts.best]),
             "inertias": starts.inertia.tolist(),
             "iterations": starts.iterations.tolist(),
             "merges": [
-                {"kept_share": one.kept_share, "clusters": k + len(merges) - 1 - i} for i, one in enumerate(merges)
+                {"kept_share": one.kept_share, "kept_bound": one.kept_bound, "clusters": k + len(merges) - 1 - i}
+                for i, one in enumerate(merges)
             ],
-            "pairs": [{"a": a, "b": b, "kept_share": share} for a, b, share in pairs],
+            "pairs": [] if found.kept is None else list_pairs(found.kept, most=MOST_PAIRS),
         }
 
 

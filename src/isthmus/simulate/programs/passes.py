@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from isthmus.core.clock import Stopwatch
 from isthmus.core.errors import InvalidInput
-from isthmus.kernels.cluster import I32, I64, BlockMaths
+from isthmus.kernels.cluster import I32, BlockMaths
 from isthmus.simulate.programs.checkpoint import Checkpoint
 from isthmus.simulate.programs.clusters import Clusters, Merge, clusters_in, drop_empty
 from isthmus.simulate.programs.exact import F64
 from isthmus.simulate.programs.lloyd import Lloyd, Starts
-from isthmus.simulate.programs.merging import kept_counts, kept_shares, merge_pair, merge_until
+from isthmus.simulate.programs.merging import Kept, kept_counts, kept_of, merge_pair, merge_until
 from isthmus.simulate.programs.scaling import Scaling
 from isthmus.simulate.programs.seeding import Seeding
 from isthmus.simulate.programs.spaces import Halves, Space
@@ -52,13 +52,13 @@ class Found:
         labels:   (rows + padding,) int32, -1 for rows that take no part.
         clusters: in the flat space, with the merges that led to them.
         starts:   of the iterations.
-        shares:   (K, K) kept shares of cluster pairs, None without halves.
+        kept:     how well pairs of clusters hold apart, None without halves.
     """
 
     labels: I32
     clusters: Clusters
     starts: Starts
-    shares: F64 | None
+    kept: Kept | None
 
 
 def saved_scaling(checkpoint: Checkpoint, name: str, *, unit: bool) -> tuple[int, Scaling] | None:
@@ -136,22 +136,24 @@ class Pass:
         """Merge while K is unknown; with K given only the kept shares are taken."""
         flat, maths, world = self._space.flat, self._tools.maths, self._tools.world
 
-        def judge(labels: I32, clusters: Clusters) -> I64:
-            return kept_counts(labels, halves, clusters, flat, maths, world)
+        z = float(self._params["merge_z"])
+
+        def judge(labels: I32, clusters: Clusters) -> Kept:
+            return kept_of(kept_counts(labels, halves, clusters, flat, maths, world), z)
 
         def save(clusters: Clusters) -> None:
             self._tools.told.update(self._stage("merging"), len(clusters.merges), None, "merge")
-            merges = np.array([[one.a, one.b, one.kept_share] for one in clusters.merges])
+            merges = np.array([[one.a, one.b, one.kept_share, one.kept_bound] for one in clusters.merges])
             self._save("merge", {**vars(found.starts), "merges": merges})
 
         clusters = found.clusters
         if self._params["k"] is not None:
-            return replace(found, shares=kept_shares(judge(found.labels, clusters)))
-        for a, b, share in state["merges"].tolist() if str(state.get("phase", "")) == "merge" else []:
-            clusters = merge_pair(found.labels, clusters, Merge(int(a), int(b), share))
+            return replace(found, kept=judge(found.labels, clusters))
+        for a, b, share, bound in state["merges"].tolist() if str(state.get("phase", "")) == "merge" else []:
+            clusters = merge_pair(found.labels, clusters, Merge(int(a), int(b), share, bound))
         threshold = float(self._params["merge_threshold"])
-        clusters, shares = merge_until(threshold, found.labels, clusters, judge=judge, save=save)
-        return replace(found, clusters=clusters, shares=shares)
+        clusters, kept = merge_until(threshold, found.labels, clusters, judge=judge, save=save)
+        return replace(found, clusters=clusters, kept=kept)
 
     def _stage(self, name: str) -> str:
         return name if self._number == 0 else f"{name}, pass {self._number + 1}"
