@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isthmus.core.units import bases, count, duration, percent
+from isthmus.core.units import bases, count, duration, percent, percent_aligned
 
 
 def plain(text: str) -> str:
@@ -62,3 +62,10 @@ def test_counts_agree_with_their_noun() -> None:
     """One read, two reads; a given plural is used."""
     assert [plain(count(n, "read")) for n in (0, 1, 2, 12345)] == ["0 reads", "1 read", "2 reads", "12,345 reads"]
     assert plain(count(2, "k-mer family", "k-mer families")) == "2 k-mer families"
+
+
+def test_per_cents_in_a_column_have_one_decimal_each() -> None:
+    """Half and a third align; nothing and everything stand out."""
+    shown = [plain(percent_aligned(x)) for x in (0.5, 1 / 3, 0, 1, 1e-6)]
+
+    assert shown == ["50.0 %", "33.3 %", "0 %", "100 %", "< 0.1 %"]

@@ -24,15 +24,21 @@ def bases(n: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 in per cent; never 0 or 100 unless it is: 0.0002 -> '< 0.1 %', 0.9999 -> '> 99.9 %'."""
+    """A share of 1 in per cent; never 0 or 100 unless it is: 0.0002 -> '< 0.1 %', 0.5 -> '50 %'."""
+    return percent_aligned(share).replace(f".0{NARROW}%", f"{NARROW}%")
+
+
+def percent_aligned(share: float | None) -> str:
+    """As `percent`, always with one decimal but for 0 and 100 themselves, so that numbers in a column align."""
     if share is None or share != share:
         return "–"
     if 0 < share < 0.0005:
         return f"<{NARROW}0.1{NARROW}%"
     if 0.9995 <= share < 1:
         return f">{NARROW}99.9{NARROW}%"
-    text = f"{share * 100:.1f}"
-    return f"{text.removesuffix('.0')}{NARROW}%"
+    if share in (0, 1):
+        return f"{share * 100:.0f}{NARROW}%"
+    return f"{share * 100:.1f}{NARROW}%"
 
 
 def duration(seconds: float) -> str:

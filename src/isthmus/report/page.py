@@ -124,7 +124,7 @@ def _environment() -> Environment:
     environment.filters.update(
         count=units.count,
         bases=_or_dash(units.bases),
-        percent=units.percent,
+        percent=units.percent_aligned,
         duration=units.duration,
         bytes=human_bytes,
         shown=words.shown,

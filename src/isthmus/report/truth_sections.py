@@ -59,5 +59,6 @@ def _confusion(known: Known, clusters: int) -> dict[str, Any]:
                 "cells": [{"share": share, "level": charts.level(share, 1.0)} for share in shares],
             }
         )
-    columns = [*range(width - 1), -1]
+    # a last column only where a read has no cluster
+    columns = [*range(clusters), *([-1] if (cells.cluster < 0).any() else [])]
     return {"columns": columns, "rows": rows, "left_out": max(0, len(genomes) - LABELS_SHOWN)}
