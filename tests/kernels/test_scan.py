@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from isthmus.core.flags import ReadFlag
 from isthmus.kernels.native import library
 from isthmus.kernels.profiles import canonical_kmers, profiles, reverse_complement
-from isthmus.kernels.scan import FASTA, FASTQ, Batch, Cut, Scanner, Status, Wrong
+from isthmus.kernels.scan import FASTA, FASTQ, Batch, Cut, Scanner, Status, Wrong, count_canonical
 
 needs_library = pytest.mark.skipif(library() is None, reason="no compiled kernels here")
 IMPLEMENTATIONS = ["plain"] if library() is None else ["compiled", "plain"]
@@ -259,3 +259,20 @@ def test_kernel4_profile_is_the_projection_of_symmetric_frequencies() -> None:
     from isthmus.kernels.profiles import kernel4_basis
 
     np.testing.assert_allclose(found, counts @ kernel4_basis(), atol=2e-7)
+
+
+@needs_library
+def test_counts_of_sequences_in_memory() -> None:
+    """Many sequences at once give the counts behind their frequencies."""
+    rng = np.random.default_rng(8)
+    seqs = [
+        bytes(rng.choice(list(b"ACGTN"), n, p=[0.3, 0.2, 0.2, 0.29, 0.01]).astype(np.uint8)) for n in (0, 5, 150, 4001)
+    ]
+    ends = np.cumsum([0, *map(len, seqs)])
+
+    counts = count_canonical(np.frombuffer(b"".join(seqs), np.uint8), ends)
+
+    whole = scan_one(b"".join(b">x\n%s\n" % seq for seq in seqs), "kmer:4", format=FASTA).whole
+    totals = counts.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal((counts / np.maximum(totals, 1)).astype(np.float32), whole)
+    assert totals[:2, 0].tolist() == [0, 2 if b"N" not in seqs[1] else totals[1, 0]]

@@ -7,58 +7,60 @@ typedef float f32x16 __attribute__((vector_size(64)));
 
 enum { CHUNK = 1024, LONG_RUN = 640 };
 
-/* Indices of the k-mers that start at s[0 .. m-1]. (letter >> 1) & 3 is 0 1 2 3 for A C T/U G in either case. */
+/* Indices of the k-mers that start at s[0 .. m-1], m a multiple of 32. (letter >> 1) & 3 is 0 1 2 3 for A C T/U G in
+   either case. */
 static inline __attribute__((always_inline)) void index_kmers(const uint8_t *s, int64_t m, uint16_t *out, const int k) {
-    for (int64_t i = 0; i < m; i++) {
-        uint16_t v = 0;
-        for (int j = 0; j < k; j++) v = (uint16_t)(v | (uint16_t)(((s[i + j] >> 1) & 3) << (2 * (k - 1 - j))));
-        out[i] = v;
-    }
+    for (int64_t i = 0; i < m; i += 32)
+        for (int lane = 0; lane < 32; lane++) {
+            uint16_t v = 0;
+            for (int j = 0; j < k; j++) v = (uint16_t)((v << 2) | ((s[i + lane + j] >> 1) & 3));
+            out[i + lane] = v;
+        }
 }
 
 static inline __attribute__((always_inline)) void count_direct(const uint8_t *s, int64_t n, uint32_t *table, const int k) {
     uint16_t index[CHUNK];
+    uint8_t piece[CHUNK + 64];  /* a copy that may be read beyond its end */
     for (int64_t left = n - k + 1; left > 0; left -= CHUNK, s += CHUNK) {
         const int64_t m = left < CHUNK ? left : CHUNK;
-        index_kmers(s, m, index, k);
+        memcpy(piece, s, (size_t)(m + k - 1));
+        memset(piece + m + k - 1, 0, 40);
+        index_kmers(piece, (m + 31) & ~(int64_t)31, index, k);
         for (int64_t i = 0; i < m; i++) table[index[i]]++;
     }
 }
 
-/* Indices of the 5-mers that start at s[0], s[2], s[4] ... s[2m-2]: each stands for two 4-mers. */
-static void index_pairs(const uint8_t *s, int64_t m, uint16_t *out) {
-    int64_t i = 0;
-    for (; i + 32 <= m; i += 32) {
-        u16x32 a, b, c;
-        memcpy(&a, s + 2 * i, 64);
-        memcpy(&b, s + 2 * i + 2, 64);
-        memcpy(&c, s + 2 * i + 4, 64);
-        const u16x32 v = ((a & 6) << 7) | (((a >> 9) & 3) << 6) | ((b & 6) << 3) | (((b >> 9) & 3) << 2) | ((c >> 1) & 3);
-        memcpy(out + i, &v, 64);
-    }
-    for (; i < m; i++) index_kmers(s + 2 * i, 1, out + i, 5);
+/* Indices of the 5-mers that start at s[0], s[2] ... s[62]: each stands for two 4-mers. Reads s[0 .. 67]. */
+static inline u16x32 index_pairs(const uint8_t *s) {
+    u16x32 a, b, c;
+    memcpy(&a, s, 64);
+    memcpy(&b, s + 2, 64);
+    memcpy(&c, s + 4, 64);
+    return ((a & 6) << 7) | (((a >> 9) & 3) << 6) | ((b & 6) << 3) | (((b >> 9) & 3) << 2) | ((c >> 1) & 3);
 }
 
-/* 4-mers of a long run: one count per two positions, in four tables so that no count waits for the one before. */
+/* 4-mers of a long run: one count per two positions, in two tables so that few counts wait for the one before. */
 static void count_long4(const uint8_t *s, int64_t n, uint32_t *table) {
-    static _Thread_local uint32_t part[4][1024];
-    uint16_t index[CHUNK + 32];
+    uint32_t part[2][1024];
+    int64_t done = 0;
     memset(part, 0, sizeof part);
-    /* the vector reads 70 bytes from its place on: the last 32 pairs are left to the direct count */
-    int64_t pairs = (n - 4) / 2 - 32, done = 0;
-    while (done < pairs) {
-        const int64_t m = pairs - done < CHUNK ? (pairs - done) & ~(int64_t)31 : CHUNK;
-        if (m == 0) break;
-        index_pairs(s + 2 * done, m, index);
-        for (int64_t i = 0; i < m; i += 4) {
-            part[0][index[i]]++;
-            part[1][index[i + 1]]++;
-            part[2][index[i + 2]]++;
-            part[3][index[i + 3]]++;
-        }
-        done += m;
+    if (n < 68) {
+        count_direct(s, n, table, 4);
+        return;
     }
-    for (int i = 0; i < 1024; i++) part[0][i] += part[1][i] + part[2][i] + part[3][i];
+    u16x32 pairs = index_pairs(s);
+    for (; 2 * done + 132 <= n; done += 32) {
+        uint64_t fours[8]; /* indices, four in each */
+        memcpy(fours, &pairs, 64);
+        pairs = index_pairs(s + 2 * done + 64); /* of the next turn, so that no count waits for it */
+        for (int i = 0; i < 8; i++) {
+            part[0][fours[i] & 1023]++;
+            part[1][(fours[i] >> 16) & 1023]++;
+            part[0][(fours[i] >> 32) & 1023]++;
+            part[1][fours[i] >> 48]++;
+        }
+    }
+    for (int i = 0; i < 1024; i++) part[0][i] += part[1][i];
     for (int i = 0; i < 256; i++) {
         const uint32_t *head = part[0] + 4 * i;
         table[i] += head[0] + head[1] + head[2] + head[3];
@@ -77,7 +79,7 @@ static void count_run(const uint8_t *s, int64_t n, uint32_t *table, int64_t k) {
 }
 
 /* Canonical counts of seq[lo .. hi): other letters than ACGTU end a run. */
-static uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const Setting *set, uint32_t *out) {
+uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const Setting *set, uint32_t *out) {
     uint32_t table[MAX_TABLE + 1];
     memset(table, 0, ((size_t)1 << (2 * set->k)) * sizeof *table);
     table[(size_t)1 << (2 * set->k)] = 0;
@@ -156,11 +158,4 @@ void write_features(const Profile *profile, const Setting *set, float *whole, fl
         return;
     }
     for (int p = 0; p < 3; p++) write_frequencies(profile->counts[p], profile->total[p], set->dim, out[p]);
-}
-
-/* The profile of one sequence in memory, for benchmarks and tests: counts[3][n_canonical]. */
-void isthmus_count(const uint8_t *seq, int64_t n, int64_t clean, const Setting *set, uint32_t *counts) {
-    Profile profile;
-    count_profile(seq, n, (int)clean, set, &profile);
-    for (int p = 0; p < 3; p++) memcpy(counts + p * set->n_canonical, profile.counts[p], (size_t)set->n_canonical * 4);
 }

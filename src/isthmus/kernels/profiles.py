@@ -67,6 +67,7 @@ def canonical_kmers(k: int) -> tuple[str, ...]:
     return tuple(word for word in words if word <= reverse_complement(word))
 
 
+@functools.cache
 def error_probabilities() -> Array:
     """Error probability 10^(-Q/10) of quality Q = 0 .. 93; float64 (94,), correctly rounded on every machine."""
     with localcontext() as context:

@@ -194,30 +194,40 @@ static int64_t line_of(const Scan *scan, const Record *rec, int64_t at, int in_q
     }
 }
 
+/* Sum of 64 bytes. */
+static inline int64_t sum_bytes(u8x64 v) {
+    uint64_t words[8], sum = 0;
+    memcpy(words, &v, 64);
+    for (int i = 0; i < 8; i++) sum += (words[i] & 0x00ff00ff00ff00ff) + ((words[i] >> 8) & 0x00ff00ff00ff00ff);
+    return (int64_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + ((sum >> 32) & 0xffff) + (sum >> 48));
+}
+
+static inline void count_block(u8x64 letters, u8x64 *strong, u8x64 *weak) {
+    letters &= 0xDF; /* upper case */
+    *strong -= (u8x64)((letters == 'C') | (letters == 'G'));
+    *weak -= (u8x64)((letters == 'A') | (letters == 'T') | (letters == 'U'));
+}
+
 /* Counts G+C and A+C+G+T+U; both in either case. */
-static void count_letters(const uint8_t *seq, int64_t n, int64_t *gc_out, int64_t *acgt_out) {
-    int64_t gc = 0, acgt = 0, i = 0;
-    while (i + 64 <= n) {
-        u8x64 strong = {0}, weak = {0};
-        for (int turn = 0; turn < 255 && i + 64 <= n; turn++, i += 64) {
-            u8x64 letters;
+static void count_letters(const uint8_t *seq, int64_t n, int64_t *gc, int64_t *acgt) {
+    int64_t i = 0;
+    *gc = *acgt = 0;
+    do {
+        u8x64 strong = {0}, weak = {0}, letters = {0};
+        for (int turn = 0; turn < 254 && i + 64 <= n; turn++, i += 64) {
             memcpy(&letters, seq + i, 64);
-            letters &= 0xDF;
-            strong -= (u8x64)((letters == 'C') | (letters == 'G'));
-            weak -= (u8x64)((letters == 'A') | (letters == 'T') | (letters == 'U'));
+            count_block(letters, &strong, &weak);
         }
-        for (int j = 0; j < 64; j++) {
-            gc += strong[j];
-            acgt += strong[j] + weak[j];
+        if (n - i < 64) {
+            letters = (u8x64){0};
+            memcpy(&letters, seq + i, (size_t)(n - i));
+            count_block(letters, &strong, &weak);
+            i = n;
         }
-    }
-    for (; i < n; i++) {
-        const uint8_t letter = seq[i] & 0xDF;
-        gc += letter == 'C' || letter == 'G';
-        acgt += letter == 'A' || letter == 'C' || letter == 'G' || letter == 'T' || letter == 'U';
-    }
-    *gc_out = gc;
-    *acgt_out = acgt;
+        const int64_t s = sum_bytes(strong);
+        *gc += s;
+        *acgt += s + sum_bytes(weak);
+    } while (i < n);
 }
 
 /* Every letter is a nucleotide code; blanks within FASTA sequences are taken out. */
@@ -370,5 +380,15 @@ void isthmus_scan(const uint8_t *text, int64_t lo, int64_t n, int64_t at_end, in
         out->records++;
         out->bases_in += rec.seq_len;
         pos = rec.next;
+    }
+}
+
+/* Counts of n sequences in memory, seq i at text[ends[i] .. ends[i + 1]): counts (n, n_canonical). */
+void isthmus_count(const uint8_t *text, const int64_t *ends, int64_t n, const Setting *set, uint32_t *counts) {
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t length = ends[i + 1] - ends[i];
+        int64_t gc, acgt;
+        count_letters(text + ends[i], length, &gc, &acgt);
+        count_range(text, ends[i], ends[i + 1], acgt == length, set, counts + i * set->n_canonical);
     }
 }

@@ -41,6 +41,7 @@ typedef struct {
     uint64_t total[3];
 } Profile;
 
+uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const Setting *set, uint32_t *out);
 void count_profile(const uint8_t *seq, int64_t n, int clean, const Setting *set, Profile *out);
 void write_features(const Profile *profile, const Setting *set, float *whole, float *first, float *second);
 extern const uint8_t LETTER_CLASS[256];  /* 1 ACGTU, 2 other IUPAC, gap or stop, 0 anything else */

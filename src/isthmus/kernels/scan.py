@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.core.errors import NotInstalled
 from isthmus.kernels.native import library
 from isthmus.kernels.profiles import Profiles, error_probabilities, profiles
 
@@ -212,20 +213,22 @@ class Scanner:
         )
 
 
-def count_canonical(sequence: bytes, features: str = "kmer:4", *, clean: bool = False) -> Array:
-    """Canonical k-mer counts of one sequence in memory, compiled kernel only; uint32 (3, canonical): halves, whole.
+def count_canonical(text: Array, ends: Array, features: str = "kmer:4") -> Array:
+    """Canonical k-mer counts of sequences in memory; uint32 (n, canonical).
 
-    `clean` promises that there are only A, C, G, T and U.
+    Args:   text: uint8, one sequence behind the other; ends: int64 (n + 1,), sequence i is text[ends[i]:ends[i + 1]].
+    Raises: NotInstalled where there is no compiled kernel.
     """
     found = library()
     if found is None:
-        raise NotImplementedError("count_canonical is the compiled kernel's")
+        raise NotInstalled("count_canonical needs the compiled kernels: install isthmus where there is a C compiler")
     scanner = Scanner(FASTA, features, max_rows=64)
-    counts = np.zeros((3, len(scanner.profiles.kmers)), np.uint32)
+    borders = np.ascontiguousarray(ends, np.int64)
+    counts = np.empty((len(borders) - 1, len(scanner.profiles.kmers)), np.uint32)
     found.isthmus_count(
-        ctypes.c_char_p(sequence),
-        ctypes.c_int64(len(sequence)),
-        ctypes.c_int64(int(clean)),
+        ctypes.c_void_p(text.ctypes.data),
+        ctypes.c_void_p(borders.ctypes.data),
+        ctypes.c_int64(len(counts)),
         ctypes.byref(scanner._setting),
         ctypes.c_void_p(counts.ctypes.data),
     )
