@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,9 +59,13 @@ class Checkpoint:
 
 
 def _parse(raw: bytes, key: str) -> dict[str, npt.NDArray[Any]]:
+    if not raw:
+        return {}
+    from zipfile import BadZipFile  # opened late: a rank that has nothing to go on from does not need it
+
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile):
         return {}
     return arrays if str(arrays.get("key", "")) == key else {}
