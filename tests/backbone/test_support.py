@@ -86,7 +86,7 @@ def test_no_read_left_is_no_support_and_names_the_count() -> None:
             {"records_in": 4_000, "dropped": {"too_short": 500, "low_quality": 2_500, "many_n": 0}},
             "dropped 75 % of the reads, mostly because of low mean quality",
         ),
-        ({"quality": {"median": 7.0}}, "Q7, about 20 % wrong bases"),
+        ({"quality": {"median": 7.0}}, "Q7.0, about 20 % wrong bases"),
         ({"flagged": {"no_kmers": 0, "half_empty": 80}}, "80 reads (8 %) have a half without"),
         ({"files": [{"format": "fasta"}]}, "The input is FASTA"),
         ({"files": [{"format": "fasta"}, {"format": "fastq"}, {"format": "fastq"}]}, "1 of 3 files are FASTA"),
@@ -174,6 +174,14 @@ def test_short_reads_overrule_fine_clusters() -> None:
     assert not verdict.ok
     assert "too short" in verdict.headline
     assert "Do not take the 2 clusters below for organisms" in plain(verdict.findings[0])
+
+
+def test_one_cluster_of_short_reads_is_no_organism_found() -> None:
+    """One cluster of short reads must not be read as one organism."""
+    verdict = what_clusters_support(reads_facts(length=lengths(150)), clusters_facts([900]))
+
+    assert "Do not take the one cluster below for an organism" in said(verdict)
+    assert "One organism" not in said(verdict)
 
 
 def test_ambiguous_pairs_are_counted_against_all_pairs() -> None:

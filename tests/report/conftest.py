@@ -46,7 +46,7 @@ MakeProducts = Callable[..., Products]
 @pytest.fixture
 def make_products(tmp_path: Path) -> MakeProducts:
     """Makes Products in a fresh lake; see `_make`."""
-    return lambda **how: _make(tmp_path / "lake", **how)
+    return lambda root=None, **how: _make(root or tmp_path / "lake", **how)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +65,7 @@ def _make(
     sources: Sequence[str] = ("gut.fastq.gz",),
     samples: Sequence[str] = ("gut",),
     fasta: bool = False,
+    quality: float = 14.0,
     dropped: Mapping[str, int] | None = None,
     prefix: str = "read",
     label: str = "genome",
@@ -97,7 +98,9 @@ def _make(
         "record": record,
         "length": length,
         "gc": np.clip(gc_of + rng.normal(0, 0.02, n), 0, 1).astype(np.float32),
-        "mean_quality": pa.nulls(n, pa.float32()) if fasta else rng.normal(14, 2, n).clip(1, 60).astype(np.float32),
+        "mean_quality": pa.nulls(n, pa.float32())
+        if fasta
+        else rng.normal(quality, 2, n).clip(1, 60).astype(np.float32),
         "n_ambiguous": np.zeros(n, np.int32),
         "cluster": cluster,
         "confidence": np.where(cluster < 0, 0, rng.beta(5, 2, n)).astype(np.float32),

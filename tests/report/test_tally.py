@@ -93,13 +93,13 @@ def reads_batch(length: list[int], gc: list[float], quality: list[float | None])
 def test_gc_is_counted_by_cluster_and_missing_quality_is_left_out() -> None:
     """GC 0, 0.5 and 1 fall into the first, the middle and the last bin; a null quality is no quality of 0."""
     labels = counted([batch([0, 1, -1], [10, 20, 30])], 2)
-    rows = [reads_batch([10, 20, 30], [0.0, 0.5, 1.0], [10.2, None, 500.0])]
+    rows = [reads_batch([10, 20, 30], [0.0, 0.5, 1.0], [10.25, None, 500.0])]
 
     got = tally.tally_reads(rows, tally.starts_of(rows), labels)
 
     assert [int(line.argmax()) for line in got.gc] == [0, 50, 99]
     assert got.gc.sum() == 3
-    assert np.flatnonzero(got.quality).tolist() == [20, tally.QUALITY_BINS - 1]
+    assert np.flatnonzero(got.quality).tolist() == [102, tally.QUALITY_BINS - 1]
 
 
 def test_reads_in_another_order_than_their_labels_are_corrupt() -> None:

@@ -77,8 +77,12 @@ def what_clusters_support(reads_facts: Mapping[str, Any], clusters_facts: Mappin
     findings = [text for text in (rule(clusters_facts, clusters, total) for rule in _CLUSTER_RULES) if text]
     findings += reads.findings
     if not reads.ok:
-        found = count(len(clusters), "cluster")
-        return Verdict(False, reads.headline, (f"Do not take the {found} below for organisms.", *findings))
+        these = (
+            "one cluster below for an organism"
+            if len(clusters) == 1
+            else f"{len(clusters)} clusters below for organisms"
+        )
+        return Verdict(False, reads.headline, (f"Do not take the {these}.", *findings))
     if not clusters or unassigned > 0.5:
         return Verdict(
             False,
@@ -164,7 +168,7 @@ def _low_quality(facts: Mapping[str, Any], kept: int) -> str:
     if quality is None or quality >= LOW_QUALITY_Q:
         return ""
     wrong = 10 ** (-quality / 10)
-    return f"Low quality: the median read has Q{quality:.0f}, about {percent(wrong)} wrong bases."
+    return f"Low quality: the median read has Q{quality:.1f}, about {percent(wrong)} wrong bases."
 
 
 def _empty_halves(facts: Mapping[str, Any], kept: int) -> str:

@@ -141,18 +141,20 @@ def _quality_chart(found: Survey) -> charts.Histogram | None:
     used = np.flatnonzero(counts)
     if not len(used):
         return None
-    low, high = max(0, int(used[0]) - 2), int(used[-1]) + 3
-    grouped, edges = _grouped(counts, low, high, max(1, -(-(high - low) // 40)))
-    middle = tally.quantile(counts, 0.5) / 2
+    half = tally.QUALITY_STEPS // 2
+    low, high = max(0, (int(used[0]) // half - 1) * half), int(used[-1]) + 1 + half
+    grouped, bins = _grouped(counts, low, high, half * max(1, -(-(high - low) // (40 * half))))
+    edges = bins / tally.QUALITY_STEPS
+    middle = tally.quantile(counts, 0.5) / tally.QUALITY_STEPS
     return charts.histogram(
         grouped,
-        edges / 2,
+        edges,
         name="Mean quality",
         axis="reads by Phred score of their mean error",
-        x_ticks=[(v, f"Q{v:g}") for v in charts.linear_ticks(edges[0] / 2, edges[-1] / 2)],
-        marks=[(middle, f"median Q{middle:.0f}")],
-        titles=[f"Q{edges[i] / 2:g} to Q{edges[i + 1] / 2:g}: {count(n, 'read')}" for i, n in enumerate(grouped)],
-        summary=f"Median Q{middle:.0f}, about {percent(10 ** (-middle / 10))} wrong bases.",
+        x_ticks=[(v, f"Q{v:g}") for v in charts.linear_ticks(float(edges[0]), float(edges[-1]))],
+        marks=[(middle, f"median Q{middle:.1f}")],
+        titles=[f"Q{edges[i]:g} to Q{edges[i + 1]:g}: {count(n, 'read')}" for i, n in enumerate(grouped)],
+        summary=f"Median Q{middle:.1f}, about {percent(10 ** (-middle / 10))} wrong bases.",
     )
 
 

@@ -62,8 +62,11 @@ class Survey:
 
     @property
     def reads_facts(self) -> Mapping[str, Any]:
-        """Facts of the reads' commit."""
-        return self.reads_commit.facts
+        """Facts of the reads' commit, and the median quality where the reads have any."""
+        facts = self.reads_commit.facts
+        if not self.reads.quality.any():
+            return facts
+        return {**facts, "quality": {"median": tally.quantile(self.reads.quality, 0.5) / tally.QUALITY_STEPS}}
 
 
 def survey(lake: Lake, clusters: Ref, truth_path: Path | None) -> Survey:

@@ -20,7 +20,8 @@ Ints = npt.NDArray[np.int64]
 LENGTH_STEP = 1.01
 LENGTH_BINS = int(np.log(2**31) / np.log(LENGTH_STEP)) + 2
 GC_BINS = 100
-QUALITY_BINS = 128  # half a Phred unit each
+QUALITY_STEPS = 10  # bins to one Phred unit
+QUALITY_BINS = 94 * QUALITY_STEPS
 FLAGS = tuple(LabelFlag)
 
 
@@ -54,7 +55,6 @@ class Reads:
 
     gc: Ints
     quality: Ints
-    quality_sum: float = 0.0
 
 
 def starts_of(batches: Iterable[pa.RecordBatch]) -> Ints:
@@ -119,8 +119,7 @@ def tally_reads(batches: Iterable[pa.RecordBatch], starts: Ints, labels: Labels)
         level = np.minimum((gc * GC_BINS).astype(np.int64), GC_BINS - 1)
         found.gc += np.bincount(cluster * GC_BINS + level, minlength=found.gc.size).reshape(found.gc.shape)
         quality = batch.column("mean_quality").drop_null().to_numpy(zero_copy_only=False)
-        found.quality_sum += float(quality.sum(dtype=np.float64))
-        step = np.clip((quality * 2).astype(np.int64), 0, QUALITY_BINS - 1)
+        step = np.clip((quality * QUALITY_STEPS).astype(np.int64), 0, QUALITY_BINS - 1)
         found.quality += np.bincount(step, minlength=QUALITY_BINS)
     return found
 
