@@ -84,7 +84,7 @@ def _compute_all(task: Task, scanner: Scanner) -> Iterator[Receipt]:
 
 
 def _compute_here(task: Task, scanner: Scanner, part: int, window: Window, end: int) -> Receipt:
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = window.cpu_seconds(), time.perf_counter()
     start = window.base + window.lo
     with PartWriter(task, part, scanner.profiles.dim) as out:
         for batch in scan_on(scanner, window, task.file, end=end):
@@ -95,7 +95,7 @@ def _compute_here(task: Task, scanner: Scanner, part: int, window: Window, end: 
             start=start,
             stop=stop,
             text_end=stop if batch.status is Status.AT_END else -1,
-            cpu_seconds=time.process_time() - cpu,
+            cpu_seconds=window.cpu_seconds() - cpu,
             wall_seconds=time.perf_counter() - wall,
         )
 

@@ -168,8 +168,9 @@ class _Work:
         """Compute what has no receipt yet, then see that each part began where the one before stopped."""
         waiting = self._waiting()
         self._check_disk()
-        here = self.workers == 1 or len(waiting) < 2 or sum(_task_bytes(task) for task in waiting) < SMALL_BYTES
-        if here:
+        if len(waiting) > 1 and sum(_task_bytes(task) for task in waiting) < SMALL_BYTES:
+            local.run_small(waiting, self._on_receipt, self._on_bad_text)
+        elif self.workers == 1 or len(waiting) < 2:
             local.run_here(waiting, self._on_receipt, self._on_bad_text)
         else:
             local.run_in_workers(waiting, self.workers, self._on_receipt, self._on_bad_text)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,8 @@ from isthmus.core.errors import Bug, WontFit
 from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.parts import Receipt, Task
 from isthmus.prepare.worker import receipt_of
+
+_THREADS = 8
 
 OnReceipt = Callable[[Receipt], None]
 OnBadText = Callable[[BadText], None]
@@ -32,6 +35,26 @@ def run_here(tasks: Sequence[Task], on_receipt: OnReceipt, on_bad_text: OnBadTex
                 on_receipt(receipt)
         except BadText as error:
             on_bad_text(error)
+
+
+def run_small(tasks: Sequence[Task], on_receipt: OnReceipt, on_bad_text: OnBadText) -> None:
+    """Compute small `tasks` in threads of this process: they wait for the disk more than they compute."""
+    with ThreadPoolExecutor(max_workers=min(_THREADS, len(tasks))) as pool:
+        futures = [pool.submit(_compute_whole, task) for task in tasks]
+        try:
+            for future in futures:
+                try:
+                    for receipt in future.result():
+                        on_receipt(receipt)
+                except BadText as error:
+                    on_bad_text(error)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _compute_whole(task: Task) -> list[Receipt]:
+    return list(compute(task))
 
 
 def run_in_workers(tasks: Sequence[Task], workers: int, on_receipt: OnReceipt, on_bad_text: OnBadText) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -29,6 +30,9 @@ class Source(Protocol):
     def position(self) -> int:
         """Bytes of the file on disk that stand for the text given so far; for gzip an estimate."""
 
+    def cpu_seconds(self) -> float:
+        """CPU time spent in threads of its own."""
+
 
 class PlainSource:
     """A file as it lies on disk, from `offset` on."""
@@ -42,6 +46,9 @@ class PlainSource:
 
     def position(self) -> int:
         return self._file.tell()
+
+    def cpu_seconds(self) -> float:
+        return 0.0
 
     def close(self) -> None:
         self._file.close()
@@ -59,20 +66,22 @@ class GzipSource:
         self._raw = path.open("rb", buffering=0)
         self._unzip = igzip.IGzipFile(fileobj=self._raw, mode="rb")
         self._full: queue.Queue[Any] = queue.Queue()
-        self._empty: queue.Queue[bytearray | None] = queue.Queue()
+        self._empty: queue.Queue[memoryview | None] = queue.Queue()
         for _ in range(2):
-            self._empty.put(bytearray(BLOCK_BYTES // 2))
-        self._current: tuple[bytearray, int, int] | None = None
+            self._empty.put(np.empty(BLOCK_BYTES // 2, np.uint8).data)  # not zeroed: small files touch little
+        self._current: tuple[memoryview, int, int] | None = None
         self._ended = False
         self._given = self._decoded = 0
+        self._cpu_seconds = 0.0
         self._thread = threading.Thread(target=self._decompress, daemon=True)
         self._thread.start()
 
     def _decompress(self) -> None:
         try:
             while (buffer := self._empty.get()) is not None:
-                n = _read_fully(self._unzip, memoryview(buffer))
+                n = _read_fully(self._unzip, buffer)
                 self._decoded += n
+                self._cpu_seconds = time.thread_time()
                 self._full.put((buffer, n))
                 if n < len(buffer):
                     return
@@ -84,13 +93,13 @@ class GzipSource:
         while done < len(view) and (piece := self._piece()) is not None:
             buffer, lo, hi = piece
             n = min(hi - lo, len(view) - done)
-            view[done : done + n] = memoryview(buffer)[lo : lo + n]
+            view[done : done + n] = buffer[lo : lo + n]
             done += n
             self._current = (buffer, lo + n, hi)
         self._given += done
         return done
 
-    def _piece(self) -> tuple[bytearray, int, int] | None:
+    def _piece(self) -> tuple[memoryview, int, int] | None:
         if self._current is not None and self._current[1] < self._current[2]:
             return self._current
         if self._current is not None:
@@ -108,6 +117,9 @@ class GzipSource:
 
     def position(self) -> int:
         return self._raw.tell() * self._given // max(1, self._decoded)
+
+    def cpu_seconds(self) -> float:
+        return self._cpu_seconds
 
     def close(self) -> None:
         self._empty.put(None)
@@ -164,6 +176,10 @@ class Window:
         self._source, self._limit, self._name = source, limit_bytes, name
         self.buffer: npt.NDArray[np.uint8] = np.empty(min(BLOCK_BYTES, limit_bytes), np.uint8)
         self.base, self.lo, self.n, self.at_end = base, 0, 0, False
+
+    def cpu_seconds(self) -> float:
+        """CPU time of this thread and of those that feed the window."""
+        return time.thread_time() + self._source.cpu_seconds()
 
     def more(self) -> None:
         """Drop what was read, move the rest to the front, fill up from the source."""
