@@ -234,7 +234,8 @@ def test_kernel4_basis_spans_what_the_constraints_leave() -> None:
 
     words = ["".join(w) for w in np.array(np.meshgrid(*[list("ACGT")] * 4, indexing="ij")).reshape(4, -1).T]
     place = {word: j for j, word in enumerate(p.kmers)}
-    full = np.array([kernel4_basis()[place[min(word, reverse_complement(word))]] for word in words])  # (256, 103)
+    basis = kernel4_basis()
+    full = np.array([basis[place[min(word, reverse_complement(word))]] for word in words])  # (256, 103)
     constraints = [np.ones(256)]
     for word in words:
         constraints.append(np.array([float(w == word) - float(w == reverse_complement(word)) for w in words]))

@@ -24,7 +24,7 @@ from isthmus.prepare.cleaning import Cleaning
 from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.explain import explain
 from isthmus.prepare.parts import PART_BYTES, Receipt, Task, read_receipt, read_rows
-from isthmus.prepare.projection import WORKER_BYTES, project_tasks
+from isthmus.prepare.projection import WORKER_BYTES, project_tasks, sample
 from isthmus.prepare.sniff import Kind, sniff
 from isthmus.prepare.text import BLOCK_BYTES
 
@@ -57,7 +57,7 @@ def project(plan: Plan, lake: Lake, *, workers: int) -> Projection:
     """What `plan` is expected to take; reads the first 4 MiB of each file. Raises as `embed`."""
     kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
     tasks = _tasks(plan, lake, kinds, limit_bytes=BLOCK_BYTES)
-    return project_tasks(tasks, free_bytes(lake.root), workers=workers)
+    return project_tasks(tasks, list(map(sample, tasks)), free_bytes(lake.root), workers=workers)
 
 
 def embed(plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Progress) -> Ref:
@@ -161,8 +161,9 @@ class _Work:
             folder = str(lake.array_folder(plan.target, plan.id))
             tasks = _tasks(plan, lake, self.kinds, limit_bytes=limit)
             self.tasks = [replace(task, array_folder=folder) for task in tasks]
-            self.projection = project_tasks(self.tasks, free_bytes(lake.root), workers=self.workers)
-        self.cpu_here = 0.0
+            sampled = list(map(sample, self.tasks))
+            self.text_bytes = sum(one.text_bytes for one in sampled)
+            self.projection = project_tasks(self.tasks, sampled, free_bytes(lake.root), workers=self.workers)
 
     def compute_parts(self) -> None:
         """Compute what has no receipt yet, then see that each part began where the one before stopped."""
@@ -215,11 +216,8 @@ class _Work:
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self.done.add(receipt)
-        total = sum(one.size for one in _files(self.plan)) if self._all_plain() else None
-        self.progress.update("embed", self.done.text_bytes, total, "B")
-
-    def _all_plain(self) -> bool:
-        return all(kind.compression == "plain" for kind in self.kinds)
+        done = self.done.text_bytes
+        self.progress.update("embed", done, max(done, self.text_bytes), "B")  # of gzip files an estimate
 
     def _on_bad_text(self, error: BadText) -> None:
         """Raise the file's first bad record. None: a part began at a wrong place, and is done again in `_chain`."""

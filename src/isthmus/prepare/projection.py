@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,8 @@ def sample(task: Task) -> Sampled:
         return Sampled(text_bytes, round(rows * text_bytes / lo))
 
 
-def project_tasks(tasks: list[Task], free_bytes: int, *, workers: int) -> Projection:
+def project_tasks(tasks: Sequence[Task], sampled: Sequence[Sampled], free_bytes: int, *, workers: int) -> Projection:
     """Rows, bytes on disk (shards, halves, table, scratch) and peak memory of all workers together."""
-    sampled = [sample(task) for task in tasks]
     rows = sum(one.rows for one in sampled)
     dim = profiles(tasks[0].features).dim
     out_bytes = rows * (3 * 4 * dim + ROW_BYTES)
