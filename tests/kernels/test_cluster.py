@@ -44,7 +44,7 @@ def test_assign_gives_the_same_bits_as_its_twin_and_as_the_definition(compiled, 
 
     for maths in (compiled, Plain()):
         labels, sums, counts = old.copy(), start[0].copy(), start[1].copy()
-        changed = maths.assign(scores, bias, x, valid, labels, sums, counts)
+        changed = maths.assign(scores[None], bias, x, valid, labels, sums, counts)
         results.append((changed, labels.tobytes(), sums.tobytes(), counts.tobytes()))
 
     want = np.where(valid, scores.argmin(axis=0), -1)
@@ -56,9 +56,25 @@ def test_assign_gives_the_same_bits_as_its_twin_and_as_the_definition(compiled, 
     assert np.array_equal(counts, [(want == j).sum() for j in range(k)])
 
 
+def test_several_blocks_at_once_are_the_blocks_one_by_one(compiled):
+    """Blocks one behind the other in one call, in C and in numpy, end as each by itself."""
+    _, x, scores, bias, valid = _case(7, 512 * 3, 5)
+    blocks = np.ascontiguousarray(scores.reshape(7, 3, 512).swapaxes(0, 1))
+    results = []
+
+    for maths in (compiled, Plain()):
+        labels, sums, counts = np.full(1536, -1, np.int32), np.zeros((7, 5)), np.zeros(7)
+        maths.assign(blocks, bias, x, valid, labels, sums, counts)
+        results.append((labels.tobytes(), sums.tobytes(), counts.tobytes()))
+    labels, sums, counts = np.full(1536, -1, np.int32), np.zeros((7, 5)), np.zeros(7)
+    compiled.assign(scores[None], bias, x, valid, labels, sums, counts)
+
+    assert results[0] == results[1] == (labels.tobytes(), sums.tobytes(), counts.tobytes())
+
+
 def test_assign_breaks_ties_to_the_lowest_centre(compiled):
     """Where two centres are equally near, the lower number wins, in both implementations."""
-    scores = np.array([[2.0, 1.0] * 4, [1.0, 1.0] * 4, [1.0, 3.0] * 4], np.float32)
+    scores = np.array([[2.0, 1.0] * 4, [1.0, 1.0] * 4, [1.0, 3.0] * 4], np.float32)[None]
     for maths in (compiled, Plain()):
         labels = np.full(8, -1, np.int32)
 

@@ -22,17 +22,17 @@ U8 = npt.NDArray[np.uint8]
 
 
 class BlockMaths(Protocol):
-    """What k-means needs to know of one block of B rows; both implementations return the same bits.
+    """What k-means needs to know of a block of B rows; both implementations return the same bits.
 
-    `scores` are always (K, B) float32 products -2 x.c, `bias` (K,) float32, so that scores + bias orders the centres
+    `scores` are (K, B) float32 products -2 x.c, `bias` (K,) float32, so that scores + bias orders the centres
     by distance. Every array is C-contiguous, B a multiple of 8. A row that is not `valid` has label -1.
     """
 
     def assign(self, scores: F32, bias: F32, x: F32, valid: U8, labels: I32, sums: F64, counts: F64) -> int:
-        """Label each row with its nearest centre, ties to the lowest; returns how many labels changed.
+        """Label each row of G blocks with its nearest centre, ties to the lowest; returns how many labels changed.
 
-        x (B, D) float32; labels (B,) holds the old labels (-1: none) and receives the new; sums (K, D) and counts (K,)
-        float64 are brought up to date by the rows that changed.
+        scores (G, K, B); x (G B, D) float32, valid (G B,); labels (G B,) holds the old labels (-1: none) and receives
+        the new; sums (K, D) and counts (K,) float64 are brought up to date by the rows that changed.
         """
 
     def potential(self, scores: F32, bias: F32, norms: F32, closest: F32, big: float) -> F64:
@@ -64,7 +64,8 @@ class Plain:
     """The twin in numpy, for odd machines and for tests."""
 
     def assign(self, scores: F32, bias: F32, x: F32, valid: U8, labels: I32, sums: F64, counts: F64) -> int:
-        now = np.where(valid != 0, (scores + bias[:, None]).argmin(axis=0), -1).astype(np.int32)
+        nearest = (scores + bias[:, None]).argmin(axis=1).reshape(-1)
+        now = np.where(valid != 0, nearest, -1).astype(np.int32)
         moved = np.flatnonzero(now != labels)
         if not len(moved):
             return 0
@@ -119,7 +120,7 @@ class Compiled:
 
     def __init__(self, lib: ctypes.CDLL) -> None:
         at, n, real, single = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_float
-        self._assign = _declare(lib, "assign", n, at, at, at, at, n, n, n, at, at, at, at)
+        self._assign = _declare(lib, "assign", n, at, at, at, at, n, n, n, n, at, at, at)
         self._potential = _declare(lib, "potential", None, at, at, at, at, n, n, real, at)
         self._closest = _declare(lib, "closest", None, at, single, at, n, at)
         self._inertia = _declare(lib, "inertia", real, at, at, at, n, n, real)
@@ -127,9 +128,8 @@ class Compiled:
         self._kept = _declare(lib, "kept", None, at, at, at, at, at, at, n, n, at)
 
     def assign(self, scores: F32, bias: F32, x: F32, valid: U8, labels: I32, sums: F64, counts: F64) -> int:
-        k, rows = scores.shape
-        args = (_at(scores), _at(bias), _at(x), _at(valid), k, rows, x.shape[1])
-        return int(self._assign(*args, _at(labels), None, _at(sums), _at(counts)))
+        args = (_at(scores), _at(bias), _at(x), _at(valid), *scores.shape, x.shape[1])
+        return int(self._assign(*args, _at(labels), _at(sums), _at(counts)))
 
     def potential(self, scores: F32, bias: F32, norms: F32, closest: F32, big: float) -> F64:
         trials, rows = scores.shape
@@ -167,4 +167,6 @@ def _at(array: npt.NDArray[Any]) -> int:
     """Address of a C-contiguous array's first element."""
     if not array.flags.c_contiguous:
         raise ValueError("a kernel was handed an array that is not C-contiguous")
+    if array.flags.writeable and array.nbytes:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))  # twice as fast as the next line
     return array.ctypes.data

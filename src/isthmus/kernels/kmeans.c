@@ -37,13 +37,9 @@ static void add_row(const float *restrict x, int64_t d, double sign, double *res
         sum[c] += sign * (double)x[c];
 }
 
-/* Label every row with its nearest centre and move rows that changed from their old sum to their new one.
- *
- * scores (k, rows), bias (k), x (rows, d), valid (rows): 0 leaves the row out (label -1). labels (rows): in, the old
- * labels (-1 for none); out, the new. sums (k, d) and counts (k) are changed in place. low (rows) or NULL: the lowest
- * score + bias. Returns how many labels changed. */
-int64_t isthmus_kmeans_assign(const float *scores, const float *bias, const float *x, const uint8_t *valid, int64_t k,
-                              int64_t rows, int64_t d, int32_t *labels, float *low_out, double *sums, double *counts)
+/* Label every row of one block with its nearest centre; see isthmus_kmeans_assign. */
+static int64_t assign_block(const float *scores, const float *bias, const float *x, const uint8_t *valid, int64_t k,
+                            int64_t rows, int64_t d, int32_t *labels, double *sums, double *counts)
 {
     float low[CHUNK];
     int32_t arg[CHUNK];
@@ -55,8 +51,6 @@ int64_t isthmus_kmeans_assign(const float *scores, const float *bias, const floa
             const int64_t row = start + i;
             const int32_t now = valid[row] ? arg[i] : -1;
             const int32_t old = labels[row];
-            if (low_out)
-                low_out[row] = low[i];
             if (now == old)
                 continue;
             changed++;
@@ -71,6 +65,22 @@ int64_t isthmus_kmeans_assign(const float *scores, const float *bias, const floa
             }
         }
     }
+    return changed;
+}
+
+/* Label every row with its nearest centre and move rows that changed from their old sum to their new one.
+ *
+ * `blocks` blocks lie one behind the other: scores (blocks, k, rows), bias (k), x (blocks * rows, d),
+ * valid (blocks * rows): 0 leaves the row out (label -1). labels (blocks * rows): in, the old labels (-1 for none);
+ * out, the new. sums (k, d) and counts (k) are changed in place. Returns how many labels changed. */
+int64_t isthmus_kmeans_assign(const float *scores, const float *bias, const float *x, const uint8_t *valid,
+                              int64_t blocks, int64_t k, int64_t rows, int64_t d, int32_t *labels, double *sums,
+                              double *counts)
+{
+    int64_t changed = 0;
+    for (int64_t b = 0; b < blocks; b++)
+        changed += assign_block(scores + b * k * rows, bias, x + b * rows * d, valid + b * rows, k, rows, d,
+                                labels + b * rows, sums, counts);
     return changed;
 }
 

@@ -21,6 +21,8 @@ from isthmus.simulate.programs.rows import Rows
 from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS
 
+_SCORES_BYTES = 1 << 19  # of the scores that one call of the kernel takes: they stay in a core's second cache
+
 
 @dataclass(frozen=True)
 class Starts:
@@ -115,21 +117,25 @@ class Lloyd:
         _, k, dim = centres.shape
         forms = [form_of(centres[start], self._rows.mean) for start in starts]
         moved = np.zeros((len(starts), k * dim + k + 1))
-        scores = np.empty((k, BLOCK_ROWS), np.float32)
-        for block in self._rows.blocks():
+        scores = np.empty((max(1, _SCORES_BYTES // (4 * k * BLOCK_ROWS)), k, BLOCK_ROWS), np.float32)
+        for group in self._rows.groups(len(scores)):
             for i, start in enumerate(starts):
-                moved[i, -1] += self._assign_block(forms[i], block, self._labels[start, block], moved[i], scores)
+                moved[i, -1] += self._assign_group(forms[i], group, self._labels[start, group], moved[i], scores)
         moved = self._world.total(moved)
         self._sums[starts] += moved[:, : k * dim].reshape(-1, k, dim)
         self._counts[starts] += moved[:, k * dim : -1]
         return moved[:, -1].astype(np.int64)
 
-    def _assign_block(self, form: Form, block: slice, labels: I32, moved: F64, scores: F32) -> int:
+    def _assign_group(self, form: Form, group: slice, labels: I32, moved: F64, scores: F32) -> int:
+        """Label some blocks; one product for each, for BLAS is to see the same shapes on any number of ranks."""
         k, dim = form.weights.shape
-        rows = self._rows.coords[block]
-        form.scores(rows, out=scores)
+        rows = self._rows.coords[group]
+        n_blocks = len(rows) // BLOCK_ROWS
+        for i in range(n_blocks):
+            form.scores(rows[i * BLOCK_ROWS : (i + 1) * BLOCK_ROWS], out=scores[i])
         sums, counts = moved[: k * dim].reshape(k, dim), moved[k * dim : -1]
-        return self._maths.assign(scores, form.bias, rows, self._rows.valid[block], labels, sums, counts)
+        valid = self._rows.valid[group]
+        return self._maths.assign(scores[:n_blocks], form.bias, rows, valid, labels, sums, counts)
 
     def _moved(self, start: int, old: F64) -> F64:
         """Means of the clusters of one start; an empty cluster moves to the row farthest from its centre."""

@@ -106,6 +106,11 @@ class Rows:
     def dim(self) -> int:
         return int(self.coords.shape[1])
 
+    def groups(self, n: int) -> Iterator[slice]:
+        """This rank's padded rows, `n` blocks at a time."""
+        for lo in range(0, self.n_blocks, n):
+            yield slice(lo * BLOCK_ROWS, min(lo + n, self.n_blocks) * BLOCK_ROWS)
+
     def blocks(self) -> Iterator[slice]:
         for index in range(self.n_blocks):
             yield slice(index * BLOCK_ROWS, (index + 1) * BLOCK_ROWS)
