@@ -59,18 +59,6 @@ def test_a_line_leaves_out_what_is_unknown() -> None:
     assert charts.line("n", 0, [0.0], [None], ["a"]) is None
 
 
-def test_labels_of_lines_keep_their_distance() -> None:
-    """Four lines that end at the same height get labels 15 apart, on the canvas, in the same order."""
-    lines = [charts.line(name, i, [0, 1], [0.5, 0.0], ["", ""]) for i, name in enumerate("abcd")]
-
-    spread = charts.spread_labels([line for line in lines if line is not None])
-
-    heights = [line.label_y for line in spread]
-    assert np.diff(heights).min() >= 15 - 1e-9
-    assert max(heights) <= charts.HEIGHT - charts.BOTTOM
-    assert [line.name for line in spread] == list("abcd")
-
-
 @pytest.mark.parametrize(("n", "text"), [(0, "0"), (950, "950"), (12_000, "12k"), (2_500_000, "2.5M")])
 def test_counts_on_axes_are_short(n: int, text: str) -> None:
     """An axis has no room for seven digits."""

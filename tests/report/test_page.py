@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tracemalloc
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -15,7 +14,6 @@ from sklearn import metrics
 
 from isthmus.core.errors import BadRecord, InvalidInput, NotFound
 from isthmus.report.page import write_report
-from isthmus.report.survey import survey
 
 Make = Callable[..., Any]
 
@@ -312,17 +310,3 @@ def test_low_quality_is_said_from_the_reads_themselves(make_products: Make, tmp_
 
     said = next(one for one in got["verdict"]["findings"] if "Low quality" in one)
     assert re.search(r"Q(5\.[89]|6\.[012]), about 2[456]", said)
-
-
-@pytest.mark.slow
-def test_memory_does_not_hold_the_reads(make_products: Make, tmp_path: Path) -> None:
-    """Nine times the reads cost some 8 bytes more each (labels and lengths), not ids, features or tables."""
-    peaks = []
-    for n in (10_000, 90_000):
-        made = make_products(root=tmp_path / str(n), sizes=[n // 10] * 10, unassigned=0, embedder="kmer:3")
-        tracemalloc.start()
-        survey(made.lake, made.clusters, None)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-
-    assert (peaks[1] - peaks[0]) / 80_000 < 24

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,3 +149,19 @@ def test_gc_of_a_cluster_is_that_of_its_own_reads(make_products: Callable[..., A
     for c in (0, 1):
         expected = np.bincount((gc[cluster == c] * 100).astype(int), minlength=100)
         assert got.gc[c].tolist() == expected.tolist()
+
+
+def test_memory_does_not_hold_the_reads(make_products_in: Callable[..., Any], tmp_path: Path) -> None:
+    """Nine times the reads cost some 8 bytes more each, labels and lengths; ids, features and tables stay outside."""
+    peaks = []
+    for n in (70_000, 630_000):
+        made = make_products_in(tmp_path / str(n), sizes=[n // 10] * 10, unassigned=0, embedder="kmer:3")
+        labels, reads = made.lake.read(made.clusters), made.lake.read(made.reads)
+        tracemalloc.start()
+        starts = tally.starts_of(labels.batches(["shard"]))
+        found = tally.tally_labels(labels.batches(tally.label_columns(False)), starts, 10, None)
+        tally.tally_reads(reads.batches(tally.READ_COLUMNS), starts, found)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert 8 <= (peaks[1] - peaks[0]) / 560_000 < 12

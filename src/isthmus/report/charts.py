@@ -51,13 +51,12 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the curve: its points as an SVG path, its markers, and where its label goes."""
+    """One line of the curve: its points as an SVG path, and its markers with what they say on hover."""
 
     name: str
     key: int
     path: str
     points: tuple[tuple[float, float, str], ...]
-    label_y: float
 
 
 def nice_step(span: float, most: int) -> float:
@@ -144,22 +143,7 @@ def line(name: str, key: int, xs: Sequence[float], ys: Sequence[float | None], t
     if not known:
         return None
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in known)
-    return Line(name, key, path, tuple(known), known[-1][1])
-
-
-def spread_labels(lines: Sequence[Line], gap: float = 15.0) -> list[Line]:
-    """The same lines with labels at least `gap` apart, each as near to its line's end as that allows."""
-    ordered = sorted(lines, key=lambda one: one.label_y)
-    places: list[float] = []
-    for one in ordered:
-        places.append(max(one.label_y, places[-1] + gap) if places else max(one.label_y, TOP + 4))
-    over = (places[-1] - (HEIGHT - BOTTOM)) if places else 0.0
-    for i in range(len(places) - 1, -1, -1):
-        if over <= 0:
-            break
-        limit = places[i + 1] - gap if i + 1 < len(places) else HEIGHT - BOTTOM
-        places[i] = min(places[i], limit)
-    return [Line(o.name, o.key, o.path, o.points, place) for o, place in zip(ordered, places, strict=True)]
+    return Line(name, key, path, tuple(known))
 
 
 def level(value: float, strongest: float) -> int:
@@ -167,9 +151,8 @@ def level(value: float, strongest: float) -> int:
     return min(4, int(abs(value) / strongest * 5)) if value and strongest else -1
 
 
-# The curve leaves room on its right for the labels of the lines.
-CURVE_WIDTH = 560.0
-CURVE_RIGHT = 176.0
+CURVE_WIDTH = 420.0
+CURVE_RIGHT = 12.0
 
 
 def _x01(x: float) -> float:

@@ -190,7 +190,7 @@ def confidence(found: Survey) -> dict[str, Any] | None:
     ]
     x_ticks, y_ticks = charts.unit_ticks()
     return {
-        "lines": charts.spread_labels([one for one in lines if one is not None]),
+        "lines": [one for one in lines if one is not None],
         "x_ticks": x_ticks,
         "y_ticks": y_ticks,
         "names": [name for name, ys in series if any(y is not None for y in ys)],

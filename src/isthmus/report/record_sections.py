@@ -106,7 +106,7 @@ def _versions(found: Survey) -> list[tuple[str, str]]:
     return [
         ("isthmus, preparation", found.reads_commit.code),
         ("isthmus, clustering", found.commit.code),
-        *((f"{words.shown(name)}, clustering", words.value(what)) for name, what in own.items()),
+        *((f"{words.shown(name)}, clustering", words.value(what)) for name, what in own.items() if name != "isthmus"),
         ("isthmus, this page", VERSION),
         ("Python, this page", platform.python_version()),
         ("numpy, this page", numpy.__version__),
