@@ -151,6 +151,18 @@ def test_restart_uses_every_finished_part(tmp_path: Path, reads: list[Path]) -> 
     assert facts["parts"]["total"] > done
 
 
+def test_two_processes_of_one_plan_agree(tmp_path: Path, reads: list[Path]) -> None:
+    """Both end well with the same Ref, whoever commits first; there is one version, whole."""
+    lake = tmp_path / "lake"
+
+    both = [start(lake, reads) for _ in range(2)]
+    said = [driver.communicate(timeout=120) for driver in both]
+
+    assert [driver.returncode for driver in both] == [0, 0], said
+    assert [out for out, _ in said] == ["gut.reads@1\n"] * 2
+    assert len(content(lake)[0]) == 950
+
+
 def test_killed_worker_is_a_clear_error(tmp_path: Path, reads: list[Path]) -> None:
     """A worker that the kernel takes (memory) ends the run in words, not in a hang, and the next run goes on."""
     lake = tmp_path / "lake"

@@ -73,6 +73,16 @@ def embed(plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Pro
     found = lake.find(plan.target, plan.id)
     if found is not None:
         return found
+    try:
+        return _embed(plan, lake, workers=workers, mem_bytes=mem_bytes, progress=progress)
+    except Exception:
+        found = lake.find(plan.target, plan.id)
+        if found is None:
+            raise
+        return found  # another process carried out the same plan, and cleared its scratch under our hands
+
+
+def _embed(plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Progress) -> Ref:
     before = [_unchanged(one, lake) for one in _files(plan)]
     work = _Work(plan, lake, workers=workers, mem_bytes=mem_bytes, progress=progress)
     with work.watch.stage("parts"):
