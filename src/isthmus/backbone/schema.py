@@ -40,8 +40,8 @@ CLUSTERS = pa.schema(
         _column("cluster", pa.int32(), "from 0 by falling number of bases; -1 for none"),
         _column("confidence", pa.float32(), "0 to 1"),
         _column("flags", pa.int32(), "core.flags.LabelFlag"),
-        _column("shard", pa.int32(), "index into the shards of the array"),
-        _column("row_in_shard", pa.int32(), "row of the read in that shard, from 0"),
+        _column("shard", pa.int32(), "of the read: index into the shards of the reads' array"),
+        _column("row_in_shard", pa.int32(), "of the read: row in that shard of the reads' array, from 0"),
     ]
 )
 """One row for each read of the product that was clustered, in its order."""
