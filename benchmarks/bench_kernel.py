@@ -14,8 +14,9 @@ import numpy as np
 import vambcore
 from harness import in_turn, ratio, show, verdict
 
+from isthmus.kernels.batch import FASTQ, Status
 from isthmus.kernels.profiles import profiles
-from isthmus.kernels.scan import FASTQ, Scanner, Status, count_canonical
+from isthmus.kernels.scan import Scanner, count_canonical
 
 SEED, READS, LENGTH = 1, 4000, 8000
 

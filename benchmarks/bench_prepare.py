@@ -23,7 +23,8 @@ from longreads import write_long_reads
 from isthmus.backbone.lake import Lake
 from isthmus.core.progress import Silent
 from isthmus.core.ref import Name
-from isthmus.kernels.scan import FASTQ, Cut, Scanner, Status
+from isthmus.kernels.batch import FASTQ, Cut, Status
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare import embedding, sources
 from isthmus.prepare.cleaning import Cleaning
 

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isthmus.core.flags import ReadFlag
+from isthmus.kernels.batch import FASTA, FASTQ, Batch, Cut, Status, Wrong
 from isthmus.kernels.native import library
 from isthmus.kernels.profiles import canonical_kmers, profiles, reverse_complement
-from isthmus.kernels.scan import FASTA, FASTQ, Batch, Cut, Scanner, Status, Wrong, count_canonical
+from isthmus.kernels.scan import Scanner, count_canonical
 
 needs_library = pytest.mark.skipif(library() is None, reason="no compiled kernels here")
 IMPLEMENTATIONS = ["plain"] if library() is None else ["compiled", "plain"]

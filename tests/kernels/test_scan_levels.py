@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from isthmus.kernels import native
-from isthmus.kernels.scan import FASTQ, Scanner, count_canonical
+from isthmus.kernels.batch import FASTQ
+from isthmus.kernels.scan import Scanner, count_canonical
 
 LEVELS = sorted(native._LIB.glob("isthmus_*.so"))
 RUNS_HERE = [path for path in LEVELS if path.name in native._candidates()]

@@ -16,7 +16,8 @@ from isthmus.core.errors import BadRecord, Conflict, InvalidInput, NotFound, Won
 from isthmus.core.flags import ReadFlag
 from isthmus.core.progress import Silent
 from isthmus.core.ref import Name, Ref
-from isthmus.kernels.scan import FASTA, Scanner
+from isthmus.kernels.batch import FASTA
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare import embedding, sources
 from isthmus.prepare.cleaning import Cleaning
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from isthmus.core.flags import ReadFlag
-
-if TYPE_CHECKING:
-    from isthmus.kernels.scan import Batch, Scanner
-
-Array = npt.NDArray[Any]
+from isthmus.kernels.batch import ROW, Array, Asked, Batch, Fault, Status, Wrong
 
 _MORE, _ROWS_FULL, _AT_STOP, _AT_END, _BAD = range(5)
 _BAD_START, _CUT, _LENGTHS, _LETTER, _QUALITY, _PLUS_NAME, _NAME, _LONE_CR, _TOO_LONG = range(1, 10)
@@ -80,7 +75,7 @@ class _Found:
     dropped: list[int] = field(default_factory=lambda: [0, 0, 0])
 
 
-def scan(scanner: Scanner, text: bytes, lo: int, *, at_end: bool, stop: int) -> Batch:
+def scan(scanner: Asked, text: bytes, lo: int, *, at_end: bool, stop: int) -> Batch:
     """What `Scanner.scan` promises."""
     whole, found, pos = _Text(text, at_end, scanner.format == 0), _Found(), lo
     while True:
@@ -256,7 +251,7 @@ def _line_of(text: _Text, record: _Record, at: int, *, in_quality: bool) -> int:
         pos, line = after, line + 1
 
 
-def _check(text: _Text, record: _Record, scanner: Scanner) -> float:
+def _check(text: _Text, record: _Record, scanner: Asked) -> float:
     """Letters, then qualities; returns the mean quality, NaN without."""
     upper = record.seq.upper()
     record.gc = upper.count(b"G") + upper.count(b"C")
@@ -295,7 +290,7 @@ def phred(p: float) -> float:
     return (2 * s * series + exponent * _LN2) * _PER_LN
 
 
-def _dropped_by(scanner: Scanner, record: _Record, quality: float) -> int | None:
+def _dropped_by(scanner: Asked, record: _Record, quality: float) -> int | None:
     cut, n = scanner.cut, len(record.seq)
     if n < cut.min_length:
         return 0
@@ -304,7 +299,7 @@ def _dropped_by(scanner: Scanner, record: _Record, quality: float) -> int | None
     return 2 if float(n - record.acgt) > cut.max_n_share * float(n) else None
 
 
-def _take(scanner: Scanner, found: _Found, record: _Record, quality: float) -> None:
+def _take(scanner: Asked, found: _Found, record: _Record, quality: float) -> None:
     taken_by = _dropped_by(scanner, record, quality)
     if taken_by is not None:
         found.dropped[taken_by] += 1
@@ -328,7 +323,7 @@ def _hash(data: bytes) -> int:
     return value
 
 
-def _features(scanner: Scanner, seq: bytes) -> tuple[int, Array]:
+def _features(scanner: Asked, seq: bytes) -> tuple[int, Array]:
     """Flags, and float32 (3, dim): first half, second half, whole."""
     p = scanner.profiles
     if p.k == 0:
@@ -362,9 +357,7 @@ def _count(seq: bytes, p: Any) -> Array:
     return counts
 
 
-def _batch(scanner: Scanner, found: _Found, status: int, next_pos: int, fault: tuple[int, ...] | None) -> Batch:
-    from isthmus.kernels.scan import ROW, Batch, Fault, Status, Wrong
-
+def _batch(scanner: Asked, found: _Found, status: int, next_pos: int, fault: tuple[int, ...] | None) -> Batch:
     dim = scanner.profiles.dim
     features = np.stack(found.features, axis=1) if found.features else np.zeros((3, 0, dim), np.float32)
     return Batch(

@@ -23,7 +23,8 @@ from isthmus.core.files import disk_errors, fsync_folder
 from isthmus.core.plan import FileInput
 from isthmus.core.progress import Progress
 from isthmus.core.ref import Ref
-from isthmus.kernels.scan import Batch, Scanner
+from isthmus.kernels.batch import Batch
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare.compute import BadText, scan_on
 from isthmus.prepare.sniff import Kind, sniff
 from isthmus.prepare.text import BLOCK_BYTES, Window, open_source

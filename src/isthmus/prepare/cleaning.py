@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isthmus.core.errors import InvalidInput
-from isthmus.kernels.scan import Cut
+from isthmus.kernels.batch import Cut
 
 
 @dataclass(frozen=True)

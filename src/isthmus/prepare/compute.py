@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from isthmus.kernels.scan import FASTA, Batch, Cut, Fault, Scanner, Status
+from isthmus.kernels.batch import FASTA, Batch, Cut, Fault, Status
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare.parts import PartWriter, Receipt, Task, read_receipt
 from isthmus.prepare.text import Window, open_source
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.core.errors import BadRecord
-from isthmus.kernels.scan import FASTA, Fault, Scanner, Wrong
+from isthmus.kernels.batch import FASTA, Fault, Wrong
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare.compute import BadText, scan_on
 from isthmus.prepare.parts import Task
 from isthmus.prepare.text import Window, open_source

@@ -20,7 +20,7 @@ from isthmus.backbone.arrays import HalvesWriter, RowWriter
 from isthmus.backbone.checksum import xxh3_128_file
 from isthmus.core.errors import Corrupt, NotFound
 from isthmus.core.files import read_json, replacing, write_json
-from isthmus.kernels.scan import ROW, Batch
+from isthmus.kernels.batch import ROW, Batch
 
 PART_BYTES = 64 << 20
 FORMAT = "isthmus-part/1"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from isthmus.core.files import human_bytes
 from isthmus.core.plan import Projection
+from isthmus.kernels.batch import Cut
 from isthmus.kernels.profiles import profiles
-from isthmus.kernels.scan import Cut, Scanner
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare.parts import Task
 from isthmus.prepare.text import BLOCK_BYTES, Window, open_source
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.errors import BadRecord, InvalidInput
-from isthmus.kernels.scan import FASTA, FASTQ, Scanner
+from isthmus.kernels.batch import FASTA, FASTQ
+from isthmus.kernels.scan import Scanner
 from isthmus.prepare.text import open_source
 
 HEAD_BYTES = 256 << 10

@@ -12,7 +12,7 @@ from typing import Any
 
 from isthmus.core import errors, shell
 from isthmus.core.errors import IsthmusError
-from isthmus.kernels.scan import Fault, Wrong
+from isthmus.kernels.batch import Fault, Wrong
 from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.parts import Receipt, Task
 
