@@ -20,12 +20,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from isthmus import api
+from isthmus.core.flags import LabelFlag
 from isthmus.kernels.profiles import canonical_kmers, kernel4_basis, reverse_complement
 from isthmus.testing.genomes import Genome
 from isthmus.testing.reads import Sampling, lognormal_abundance, read_genomes, simulate_reads
@@ -229,19 +231,66 @@ def single_rounds(files: dict[str, Path], folder: Path, *, count: int, seed: int
     return rounds
 
 
+def trust_rounds(files: dict[str, Path], folder: Path, *, lists: int, reads: int, seed: int) -> list[dict[str, float]]:
+    """Balanced lists with 2 % of reads joined from two genomes: are flags and confidence honest? K told."""
+    rounds = []
+    for number, names in enumerate(BALANCED[:lists]):
+        genomes = read_genomes([files[name] for name in names])
+        sampling = Sampling(mean_length=10_000, shape=0)
+        single = list(simulate_reads(genomes, [reads] * len(genomes), sampling, seed=100 * seed + number))
+        joined = {read.id: other for read, other in zip(single[::50], single[1::50], strict=False)}
+        path = folder / f"trust-{number}"
+        path.mkdir(parents=True)
+        with (path / "reads.fastq").open("wb") as out:
+            for read in single:
+                other = joined.get(read.id, read)
+                cut, rest = len(read.sequence) // 2, len(other.sequence) // 2
+                bases, quality = read.sequence[:cut] + other.sequence[rest:], read.quality[:cut] + other.quality[rest:]
+                out.write(b"@%s\n%s\n+\n%s\n" % (read.id.encode(), bases, quality))
+        lake = api.open(path / "lake")
+        ref = api.embed(lake, [path / "reads.fastq"], into="quality.reads", threads=1)
+        ref = api.simulate(lake, "kmeans", ref, into="quality.trust", ranks=1, k=len(names), scale="self", seed=seed)
+        table = lake.table(ref, columns=["id", "cluster", "confidence", "flags"]).to_pydict()
+        origin = {read.id: names.index(read.label) for read in single}
+        chimera = {one for one, other in joined.items() if origin[other.id] != origin[one]}
+        rounds.append(score_trust(table, origin, chimera))
+    return rounds
+
+
+def score_trust(table: dict[str, list[Any]], origin: dict[str, int], chimera: set[str]) -> dict[str, float]:
+    """Precision and recall of the chimera flag, and how right labels are above each cut-off of the confidence."""
+    made = np.array([one in chimera for one in table["id"]])
+    flagged = (np.array(table["flags"]) & LabelFlag.CHIMERA_SUSPECT) != 0
+    truth, cluster = np.array([origin[one] for one in table["id"]]), np.array(table["cluster"])
+    usual = {int(one): int(np.bincount(truth[cluster == one]).argmax()) for one in np.unique(cluster)}
+    right = np.array([usual[int(one)] for one in cluster]) == truth
+    confidence = np.array(table["confidence"])
+    scores = {
+        "chimera flag: precision": float(made[flagged].mean()) if flagged.any() else 1.0,
+        "chimera flag: recall": float(flagged[made].mean()),
+        "chimera flag: false alarms per 1,000 reads": 1000 * float(flagged[~made].mean()),
+    }
+    for cut in (0.0, 0.1, 0.2, 0.3, 0.5):
+        kept = (confidence >= cut) & ~made
+        scores[f"confidence >= {cut}: share of reads kept"] = float(kept.sum() / (~made).sum())
+        scores[f"confidence >= {cut}: labels right"] = float(right[kept].mean())
+    return scores
+
+
 def mean_ratio(rounds: Sequence[dict[str, float]], ours: str, peer: str) -> float:
     """Mean over lists of ours by that of the peer's: the lists are the same, so it is paired."""
     return statistics.mean(one[ours] for one in rounds) / statistics.mean(one[peer] for one in rounds)
 
 
-def show(title: str, rounds: Sequence[dict[str, float]], ours: str) -> None:
+def show(title: str, rounds: Sequence[dict[str, float]], ours: str = "") -> None:
     """Print a table: mean, median, min and max of every arm over the lists, each list, and the ratio ours : arm."""
     print(f"\n{title}")
-    print(f"{'':44}{'mean':>8}{'median':>8}{'min':>8}{'max':>8}{'ratio':>8}   each list")
+    print(f"{'':44}{'mean':>8}{'median':>8}{'min':>8}{'max':>8}{'ratio' if ours else '':>8}   each list")
     for arm in rounds[0]:
         values = [one[arm] for one in rounds]
         mean = statistics.mean(values)
-        ratio = f"{mean_ratio(rounds, ours, arm):8.2f}" if mean > 0.05 and not arm.startswith("(") else f"{'':8}"
+        comparable = ours and mean > 0.05 and not arm.startswith("(")
+        ratio = f"{mean_ratio(rounds, ours, arm):8.2f}" if comparable else f"{'':8}"
         each = " ".join(f"{value:.4g}" if value > 1 else f"{value:.3f}" for value in values)
         print(
             f"{arm:44}{mean:8.3f}{statistics.median(values):8.3f}{min(values):8.3f}{max(values):8.3f}{ratio}   {each}"
@@ -280,7 +329,9 @@ def main(words: Sequence[str] | None = None) -> int:
             "genomes recovered", uneven, "isthmus, K unknown",
         )  # fmt: skip
         singles = single_rounds(files, folder, count=asked.singles, seed=asked.seed)
-        show(f"One genome alone, {SINGLE_READS:,} reads, K unknown: clusters left", singles, "clusters")
+        trust = trust_rounds(files, folder, lists=asked.lists, reads=asked.reads, seed=asked.seed)
+        show("Trust: balanced lists, 2 % of reads joined from two genomes, told K", trust)
+        show(f"One genome alone, {SINGLE_READS:,} reads, K unknown: clusters left", singles)
     one = statistics.mean(single["clusters"] == 1 for single in singles) if singles else 1.0
     ratio = mean_ratio(balanced, "isthmus, scale self", "z-scored kernel (published basis)")
     gain = mean_ratio(uneven, "isthmus, K unknown", "z-scored kernel (published basis), told K")
