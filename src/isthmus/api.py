@@ -134,6 +134,7 @@ def simulate(
     into: str | Name,
     ranks: int | None = None,
     on: str = "local",
+    mem_bytes: int | None = None,
     progress: Progress | None = None,
     **params: Json,
 ) -> Ref:
@@ -146,7 +147,12 @@ def simulate(
     preview = plan_simulate(lake, program, source, into=into, ranks=ranks, **params)
     scheduler = assembly.open_scheduler(on)
     return simulation.simulate(
-        preview.plan, lake, scheduler, ranks=ranks or machine.usable_cpus(), progress=progress or Silent()
+        preview.plan,
+        lake,
+        scheduler,
+        ranks=ranks or machine.usable_cpus(),
+        mem_bytes=mem_bytes,
+        progress=progress or Silent(),
     )
 
 
@@ -225,7 +231,7 @@ def run(
     if not verdict.ok and not force:
         raise InvalidInput(_refusal(reads, verdict))
     with watch.stage("phase 2"):
-        made = {stage.name: _run_stage(lake, stage, reads, threads, told) for stage in pipeline.stages}
+        made = {one.name: _run_stage(lake, one, reads, threads, mem_bytes, told) for one in pipeline.stages}
     page = _run_report(lake, pipeline, list(made.values())[-1], command, watch, told)
     facts = [lake.read(ref).commit.facts for ref in made.values()]
     return RunResult(
@@ -250,7 +256,9 @@ def _embed(plan: Plan, lake: Lake, *, threads: int | None, mem_bytes: int | None
     )
 
 
-def _run_stage(lake: Lake, stage: Stage, reads: Ref, threads: int | None, progress: Progress) -> Ref:
+def _run_stage(
+    lake: Lake, stage: Stage, reads: Ref, threads: int | None, mem_bytes: int | None, progress: Progress
+) -> Ref:
     """Run one stage; a source that names the product just made means exactly the version just made."""
     source: str | Ref = reads if stage.source == str(reads.name) else stage.source
     return simulate(
@@ -260,6 +268,7 @@ def _run_stage(lake: Lake, stage: Stage, reads: Ref, threads: int | None, progre
         into=stage.into,
         ranks=stage.ranks or threads,
         on=stage.on,
+        mem_bytes=mem_bytes,
         progress=progress,
         **stage.params,
     )

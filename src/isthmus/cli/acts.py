@@ -70,7 +70,15 @@ def simulate(args: argparse.Namespace) -> None:
     ref = _shown(
         args,
         lambda progress: api.simulate(
-            lake, args.program, args.source, into=args.into, ranks=ranks, on=args.on, progress=progress, **params
+            lake,
+            args.program,
+            args.source,
+            into=args.into,
+            ranks=ranks,
+            on=args.on,
+            mem_bytes=args.settings.mem_bytes,
+            progress=progress,
+            **params,
         ),
     )
     if not args.json:

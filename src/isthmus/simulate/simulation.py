@@ -61,12 +61,15 @@ def project(plan: Plan, lake: Lake, *, ranks: int) -> Projection:
     )
 
 
-def simulate(plan: Plan, lake: Lake, scheduler: Scheduler, *, ranks: int, progress: Progress) -> Ref:
+def simulate(
+    plan: Plan, lake: Lake, scheduler: Scheduler, *, ranks: int, progress: Progress, mem_bytes: int | None = None
+) -> Ref:
     """Carry out `plan` and commit what it finds; the same plan again returns the same Ref and runs nothing.
 
     A result that an earlier attempt left is collected, not computed again; an attempt that was interrupted goes on from
     its checkpoint. Ctrl-C ends the ranks and leaves the lake as it was.
 
+    Args:   mem_bytes: what all ranks may use together; what this machine can give, where it is None.
     Raises: JobFailed: with the message and log of the rank that failed. WontFit, InvalidInput, Corrupt, Conflict.
     """
     done = lake.find(plan.target, plan.id)
@@ -77,7 +80,7 @@ def simulate(plan: Plan, lake: Lake, scheduler: Scheduler, *, ranks: int, progre
     plan_folder = lake.scratch / "jobs" / plan.id
     job = jobs.finished(plan_folder, plan.id)
     if job is None:
-        _check_fits(project(plan, lake, ranks=ranks), lake)
+        _check_fits(project(plan, lake, ranks=ranks), lake, mem_bytes or machine.usable_memory_bytes())
         job = prepare(plan, lake, ranks=ranks)
         _run(job, plan, scheduler, ranks=ranks, progress=progress)
     else:
@@ -144,12 +147,12 @@ def _tell(path: Path, progress: Progress) -> None:
     progress.update(found["stage"], found["done"], found["total"], found["unit"])
 
 
-def _check_fits(projection: Projection, lake: Lake) -> None:
-    have = machine.usable_memory_bytes()
+def _check_fits(projection: Projection, lake: Lake, have: int) -> None:
     if projection.mem_bytes > have:
         raise WontFit(
             f"clustering {projection.rows:,} reads needs about {human_bytes(projection.mem_bytes)} of memory, "
-            f"{human_bytes(have)} can be used; ask for fewer starts (--set starts=1) or take a larger machine"
+            f"{human_bytes(have)} may be used; give more with --memory, ask for fewer ranks or fewer starts "
+            "(--set starts=1), or take a larger machine"
         )
     if projection.out_bytes > projection.free_bytes:
         raise WontFit(
