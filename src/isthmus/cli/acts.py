@@ -120,11 +120,7 @@ def clusters_table(lake: Lake, ref: Ref) -> str:
 def _give_run(result: api.RunResult) -> None:
     give("")
     if result.scores:
-        named = ("ari", "nmi", "completeness", "homogeneity", "purity")
-        give(
-            "against the truth: "
-            + ", ".join(f"{n.upper()} {result.scores[n]:.3f}" for n in named if n in result.scores)
-        )
+        give(f"truth     {_scores_text(result.scores)}")
     if headline := result.verdict.get("headline"):
         give(f"verdict   {headline}")
     give(f"reads     {result.reads}")
@@ -136,6 +132,19 @@ def _give_run(result: api.RunResult) -> None:
         give(f"report    {result.report}")
     spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     say(f"took {sum(result.seconds.values()):.1f} s: {spent}")
+
+
+def _scores_text(scores: Mapping[str, Any]) -> str:
+    """The scores that a truth file gives, each a share from 0 to 1; those that are undefined are left out."""
+    named = {
+        "ARI": "ari",
+        "NMI": "nmi",
+        "completeness": "completeness",
+        "homogeneity": "homogeneity",
+        "purity of bases": "purity_bases",
+    }
+    words = [f"{name} {scores[key]:.3f}" for name, key in named.items() if scores.get(key) is not None]
+    return ", ".join([*words, f"genomes recovered {scores['genomes_recovered']} of {scores['genomes']}"])
 
 
 def _give_ref(args: argparse.Namespace, lake: Lake, ref: Ref) -> None:
