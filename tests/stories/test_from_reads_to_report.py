@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -72,6 +73,16 @@ def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed: Call
     doctor = typed("doctor")
     assert doctor.code == 0, doctor.out
     assert "every checksum agrees" in doctor.out
+
+
+def test_the_table_and_what_was_made_are_printed_for_people(here: Path, typed: Callable[..., Any]) -> None:
+    """Results on standard output: clusters with units, scores, verdict, products; timings on standard error."""
+    said = typed("run", "reads.fastq.gz", "--truth", "truth.tsv", "-q")
+
+    assert said.out.splitlines()[0].split() == "cluster reads Mbp share % GC % confidence".split()
+    assert re.search(r"^truth +ARI 0\.\d{3}, .*genomes recovered \d+ of 12$", said.out, re.MULTILINE)
+    assert re.search(r"^clusters +default.clusters@1$", said.out, re.MULTILINE)
+    assert re.search(r"^took \d+\.\d s: plan", said.err, re.MULTILINE)
 
 
 def test_bins_hold_every_original_record_once_and_unchanged(here: Path, typed: Callable[..., Any]) -> None:

@@ -144,7 +144,7 @@ def _scores_text(scores: Mapping[str, Any]) -> str:
         "purity of bases": "purity_bases",
     }
     words = [f"{name} {scores[key]:.3f}" for name, key in named.items() if scores.get(key) is not None]
-    return ", ".join([*words, f"genomes recovered {scores['genomes_recovered']} of {scores['genomes']}"])
+    return ", ".join([*words, f"genomes recovered {scores['genomes_recovered']} of {scores['labels']}"])
 
 
 def _give_ref(args: argparse.Namespace, lake: Lake, ref: Ref) -> None:
