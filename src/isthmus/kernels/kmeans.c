@@ -23,10 +23,10 @@ static void nearest(const float *restrict scores, const float *restrict bias, in
         const float b = bias[j];
         const int32_t here = (int32_t)j;
         for (int64_t i = 0; i < n; i++) {
-            const float v = s[i] + b;
-            const int less = v < low[i];
-            low[i] = less ? v : low[i];
-            arg[i] = less ? here : arg[i];
+            const float v = s[i] + b, was = low[i];
+            const int32_t less = -(v < was); /* a mask, for a jump around the stores would be guessed wrong */
+            arg[i] = (here & less) | (arg[i] & ~less);
+            low[i] = v < was ? v : was;
         }
     }
 }
