@@ -21,7 +21,7 @@ from isthmus.backbone.support import Verdict, what_reads_support
 from isthmus.backbone.truth import read_truth
 from isthmus.core import machine
 from isthmus.core.clock import Stopwatch
-from isthmus.core.errors import InvalidInput
+from isthmus.core.errors import InvalidInput, NotFound
 from isthmus.core.pipeline import Pipeline, Stage
 from isthmus.core.plan import Json, Plan, Projection
 from isthmus.core.progress import Progress, Silent
@@ -75,6 +75,18 @@ def open(uri: str | Path = "isthmus-lake", *, scratch: str | Path | None = None,
     Raises: InvalidInput: the folder holds something else, or a lake of another version.
     """
     return assembly.open_lake(uri, scratch=None if scratch is None else Path(scratch), create=create)
+
+
+def open_to_look(uri: str | Path, *, scratch: str | Path) -> Lake:
+    """The lake at `uri` as a dry run needs it: what is there is read, and nothing is made there.
+
+    Args: scratch: a folder that the caller throws away; fingerprints and spooled standard input go there.
+    """
+    try:
+        found = assembly.open_lake(uri, create=False)
+    except NotFound:
+        return Lake(Path(uri).expanduser().absolute(), Path(scratch))
+    return Lake(found.root, Path(scratch))
 
 
 def plan_embed(

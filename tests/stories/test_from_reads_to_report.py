@@ -119,7 +119,9 @@ def test_standard_input_and_a_dry_run(here: Path, typed: Callable[..., Any]) -> 
     """A dry run shows rows, bytes and memory and leaves no product; `-` reads the same records as the file."""
     text = gzip.decompress((here / "reads.fastq.gz").read_bytes())
 
+    before = sorted(path.name for path in here.iterdir())
     dry = typed("embed", "reads.fastq.gz", "--dry-run", "--json")
+    assert sorted(path.name for path in here.iterdir()) == before
     piped = typed("embed", "-", "--json", stdin=text)
 
     projected = dry.json["plans"][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,9 @@ def _open(args: argparse.Namespace, pipeline: Pipeline | None = None) -> Lake:
         uri = pipeline.lake
     if pipeline is not None and pipeline.scratch and not args.scratch:
         scratch = Path(pipeline.scratch)
+    if args.dry_run:
+        args.thrown_away = tempfile.TemporaryDirectory(prefix="isthmus-dry-run-")  # lives as long as the command
+        return api.open_to_look(uri, scratch=args.thrown_away.name)
     return api.open(uri, scratch=scratch)
 
 

@@ -2,10 +2,10 @@
 #include <string.h>
 #include "scan.h"
 
-typedef uint16_t u16x32 __attribute__((vector_size(64)));
-typedef float f32x16 __attribute__((vector_size(64)));
+enum { LANES = BYTES / 2, FLOATS = BYTES / 4, SUMS = 7 };
+typedef float f32xn __attribute__((vector_size(BYTES)));
 
-enum { CHUNK = 1024, LONG_RUN = 640 };
+enum { CHUNK = 1024, LONG_RUN = 240, PIECE = 60000 };
 
 /* Indices of the k-mers that start at s[0 .. m-1], m a multiple of 32. (letter >> 1) & 3 is 0 1 2 3 for A C T/U G in
    either case. */
@@ -30,43 +30,92 @@ static inline __attribute__((always_inline)) void count_direct(const uint8_t *s,
     }
 }
 
-/* Indices of the 5-mers that start at s[0], s[2] ... s[62]: each stands for two 4-mers. Reads s[0 .. 67]. */
-static inline u16x32 index_pairs(const uint8_t *s) {
-    u16x32 a, b, c;
-    memcpy(&a, s, 64);
-    memcpy(&b, s + 2, 64);
-    memcpy(&c, s + 4, 64);
-    return ((a & 6) << 7) | (((a >> 9) & 3) << 6) | ((b & 6) << 3) | (((b >> 9) & 3) << 2) | ((c >> 1) & 3);
+/* Not inline: a size known to the compiler would become `rep stos`, which is slow to begin. */
+__attribute__((noinline)) static void clear(void *to, size_t bytes) {
+    memset(to, 0, bytes);
 }
 
-/* 4-mers of a long run: one count per two positions, in two tables so that few counts wait for the one before. */
-static void count_long4(const uint8_t *s, int64_t n, uint32_t *table) {
-    uint32_t part[2][1024];
-    int64_t done = 0;
-    memset(part, 0, sizeof part);
-    if (n < 68) {
-        count_direct(s, n, table, 4);
-        return;
-    }
-    u16x32 pairs = index_pairs(s);
-    for (; 2 * done + 132 <= n; done += 32) {
-        uint64_t fours[8]; /* indices, four in each */
-        memcpy(fours, &pairs, 64);
-        pairs = index_pairs(s + 2 * done + 64); /* of the next turn, so that no count waits for it */
-        for (int i = 0; i < 8; i++) {
-            part[0][fours[i] & 1023]++;
-            part[1][(fours[i] >> 16) & 1023]++;
-            part[0][(fours[i] >> 32) & 1023]++;
-            part[1][fours[i] >> 48]++;
+/* Place of the 4-mer at s[0]. */
+static inline uint32_t index_four(const uint8_t *s) {
+    return (s[0] & 6u) << 5 | (s[1] & 6u) << 3 | (s[2] & 6u) << 1 | (s[3] & 6u) >> 1;
+}
+
+/* Indices of the 5-mers that start at s[0], s[2] ...: each stands for two 4-mers. The last letter is the highest digit,
+   so that both 4-mers are sums of whole rows of the table. Reads s[0 .. 2 * LANES + 3]. */
+static inline u16xn index_pairs(const uint8_t *s) {
+    u16xn ab, cd, e;
+    memcpy(&ab, s, sizeof ab);
+    memcpy(&cd, s + 2, sizeof cd);
+    memcpy(&e, s + 4, sizeof e);
+    return ((e & 6) << 7) | ((ab & 6) << 5) | (((ab >> 9) & 3) << 4) | ((cd & 6) << 1) | ((cd >> 9) & 3);
+}
+
+/* 32 of them, in as many registers as that takes. */
+typedef struct {
+    u16xn part[32 / LANES];
+} Block;
+
+static inline Block index_block(const uint8_t *s) {
+    Block block;
+    for (int i = 0; i < 32 / LANES; i++) block.part[i] = index_pairs(s + 2 * LANES * i);
+    return block;
+}
+
+static inline __attribute__((always_inline)) void count_block(const Block *block, uint16_t *table, const int size) {
+    uint64_t fours[8]; /* indices, four in each */
+    memcpy(fours, block, sizeof fours);
+    for (int i = 0; i < 8; i++)
+        for (int shift = 0; shift < 64; shift += 16) table[(fours[i] >> shift) & (size - 1)]++;
+}
+
+static const uint16_t LANE[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                   16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+
+/* abcde counts for abcd and for bcde. */
+static void fold_pairs(const uint16_t *part, uint32_t *table) {
+    uint16_t left[256], right[256];
+    for (int i = 0; i < 256; i++) left[i] = (uint16_t)(part[i] + part[256 + i] + part[512 + i] + part[768 + i]);
+    for (int e = 0; e < 4; e++)
+        for (int i = 0; i < 64; i++) {
+            const uint16_t *one = part + 256 * e + i;
+            right[64 * e + i] = (uint16_t)(one[0] + one[64] + one[128] + one[192]);
         }
+    for (int i = 0; i < 64; i++)
+        for (int e = 0; e < 4; e++) table[4 * i + e] += (uint32_t)left[4 * i + e] + right[64 * e + i];
+}
+
+/* 4-mers that start at s[0 .. m-1], 65 <= m < 2^17: one count per two positions. No byte beyond s[m + 2] is read: the
+   last block ends with the one but last k-mer, and what it has in common with the block before goes where nobody reads. */
+static void count_pairs(const uint8_t *s, int64_t m, uint32_t *table) {
+    uint16_t part[2048];
+    int64_t done = 0;
+    clear(part, 1024 * sizeof *part);
+    Block next = index_block(s);
+    for (; done + 65 <= m; done += 64) {
+        const Block block = next; /* the next is on its way while this one is counted */
+        next = index_block(s + (done + 129 <= m ? done + 64 : m - 65));
+        count_block(&block, part, 1024);
     }
-    for (int i = 0; i < 1024; i++) part[0][i] += part[1][i];
-    for (int i = 0; i < 256; i++) {
-        const uint32_t *head = part[0] + 4 * i;
-        table[i] += head[0] + head[1] + head[2] + head[3];
-        table[i] += part[0][i] + part[0][256 + i] + part[0][512 + i] + part[0][768 + i];
+    const int64_t left = m - 1 - done;
+    for (int i = 0; i < 32 / LANES; i++) {
+        u16xn lane;
+        memcpy(&lane, LANE + i * LANES, sizeof lane);
+        next.part[i] |= (u16xn)(lane < (uint16_t)(32 - (left >> 1))) & 1024;
     }
-    count_direct(s + 2 * done, n - 2 * done, table, 4);
+    count_block(&next, part, 2048);
+    if (left & 1) table[index_four(s + done)]++;
+    table[index_four(s + m - 1)]++;
+    fold_pairs(part, table);
+}
+
+/* A piece is short enough for no count to pass 16 bits, and what is left of a run is no shorter than count_pairs needs. */
+static void count_long4(const uint8_t *s, int64_t n, uint32_t *table) {
+    for (int64_t left = n - 3; left > 0;) {
+        const int64_t m = left < 2 * PIECE ? left : PIECE;
+        count_pairs(s, m, table);
+        s += m;
+        left -= m;
+    }
 }
 
 static void count_run(const uint8_t *s, int64_t n, uint32_t *table, int64_t k) {
@@ -78,36 +127,58 @@ static void count_run(const uint8_t *s, int64_t n, uint32_t *table, int64_t k) {
     }
 }
 
-/* Canonical counts of seq[lo .. hi): other letters than ACGTU end a run. */
+/* Canonical counts of seq[lo .. hi): other letters than ACGTU end a run. Returns how many there are. */
 uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const Setting *set, uint32_t *out) {
     uint32_t table[MAX_TABLE + 1];
-    memset(table, 0, ((size_t)1 << (2 * set->k)) * sizeof *table);
-    table[(size_t)1 << (2 * set->k)] = 0;
-    if (clean) count_run(s + lo, hi - lo, table, set->k);
-    for (int64_t i = lo; !clean && i < hi;) {
-        int64_t end = i;
-        while (end < hi && LETTER_CLASS[s[end]] == 1) end++;
-        count_run(s + i, end - i, table, set->k);
-        i = end + 1;
-    }
     uint64_t total = 0;
-    for (int64_t j = 0; j < set->n_canonical; j++) {
-        out[j] = table[set->forward[j]] + table[set->reverse[j]];
-        total += out[j];
+    clear(table, (((size_t)1 << (2 * set->k)) + 1) * sizeof *table);
+    for (int64_t i = lo, end; i < hi; i = end + 1) {
+        end = clean ? hi : i;
+        while (end < hi && LETTER_CLASS[s[end]] == 1) end++;
+        if (end - i < set->k) continue;
+        count_run(s + i, end - i, table, set->k);
+        total += (uint64_t)(end - i - set->k + 1);
+    }
+    for (int64_t j = 0; j < set->n_canonical; j++) out[j] = table[set->forward[j]] + table[set->reverse[j]];
+    return total;
+}
+
+/* The canonical k-mer that is, or whose reverse complement is, at `place` of the table. */
+static int64_t canonical_at(const Setting *set, uint16_t place) {
+    uint16_t found = 0;
+    for (uint16_t j = 0; j < (uint16_t)set->n_canonical; j++)
+        found |= (uint16_t)(-((set->forward[j] == place) | (set->reverse[j] == place)) & j);
+    return found;
+}
+
+/* Canonical counts of the few k-mers in s[lo .. hi). */
+static uint64_t count_few(const uint8_t *s, int64_t lo, int64_t hi, const Setting *set, uint32_t *out) {
+    const unsigned last = (1u << (2 * set->k)) - 1;
+    unsigned place = 0;
+    uint64_t total = 0;
+    memset(out, 0, (size_t)set->n_canonical * sizeof *out);
+    for (int64_t i = lo, run = 0; i < hi; i++) {
+        run = LETTER_CLASS[s[i]] == 1 ? run + 1 : 0;
+        place = (place << 2 | ((s[i] >> 1) & 3)) & last;
+        if (run < set->k) continue;
+        out[canonical_at(set, (uint16_t)place)]++;
+        total++;
     }
     return total;
 }
 
-/* |--- first half ---|(middle base of an odd read)|--- second half ---|: the reverse complement swaps the halves. */
+/* |--- first half ---|(middle base of an odd read)|--- second half ---|: the reverse complement swaps the halves.
+   The border holds the k-mers of neither half. */
 void count_profile(const uint8_t *seq, int64_t n, int clean, const Setting *set, Profile *out) {
-    uint32_t border[MAX_CANONICAL];
     const int64_t half = n / 2, k = set->k;
-    out->total[0] = count_range(seq, 0, half, clean, set, out->counts[0]);
-    out->total[1] = count_range(seq, n - half, n, clean, set, out->counts[1]);
+    out->total[FIRST] = count_range(seq, 0, half, clean, set, out->counts[FIRST]);
+    out->total[SECOND] = count_range(seq, n - half, n, clean, set, out->counts[SECOND]);
     const int64_t lo = half - k + 1 > 0 ? half - k + 1 : 0;
     const int64_t hi = n - half + k - 1 < n ? n - half + k - 1 : n;
-    out->total[2] = out->total[0] + out->total[1] + count_range(seq, lo, hi, clean, set, border);
-    for (int64_t j = 0; j < set->n_canonical; j++) out->counts[2][j] = out->counts[0][j] + out->counts[1][j] + border[j];
+    const uint64_t between = count_few(seq, lo, hi, set, out->counts[BORDER]);
+    out->total[WHOLE] = out->total[FIRST] + out->total[SECOND] + between;
+    for (int64_t j = 0; j < set->n_canonical; j++)
+        out->counts[WHOLE][j] = out->counts[FIRST][j] + out->counts[SECOND][j] + out->counts[BORDER][j];
 }
 
 static void write_frequencies(const uint32_t *counts, uint64_t total, int64_t dim, float *out) {
@@ -115,46 +186,53 @@ static void write_frequencies(const uint32_t *counts, uint64_t total, int64_t di
     for (int64_t j = 0; j < dim; j++) out[j] = (float)((double)counts[j] / divisor);
 }
 
-/* The k-mers that occur, in order, and their counts as floats. */
-typedef struct {
-    int n;
-    uint16_t kmer[MAX_CANONICAL];
-    float count[MAX_CANONICAL][3];
-} Present;
-
-static void find_present(const Profile *profile, int64_t n_canonical, Present *out) {
-    int n = 0;
-    for (int64_t j = 0; j < n_canonical; j++) {
-        out->kmer[n] = (uint16_t)j;
-        for (int p = 0; p < 3; p++) out->count[n][p] = (float)profile->counts[p][j];
-        n += profile->counts[2][j] != 0;
+/* Counts of both halves times the basis: k-mers are added one by one in order, in as many sums as registers hold. */
+static void project(const Profile *profile, const uint16_t *kmer, int n, const Setting *set, float sums[][PADDED]) {
+    for (int column = 0; column < PADDED; column += SUMS * FLOATS) {
+        f32xn sum[2][SUMS] = {{{0}}};
+        for (int i = 0; i < n; i++) {
+            const float *row = set->basis + kmer[i] * PADDED + column;
+            const float one = (float)(int32_t)profile->counts[FIRST][kmer[i]];
+            const float two = (float)(int32_t)profile->counts[SECOND][kmer[i]];
+            for (int v = 0; v < SUMS; v++) {
+                f32xn part;
+                memcpy(&part, row + v * FLOATS, sizeof part);
+                sum[0][v] += one * part;
+                sum[1][v] += two * part;
+            }
+        }
+        memcpy(sums[FIRST] + column, sum[0], sizeof sum[0]);
+        memcpy(sums[SECOND] + column, sum[1], sizeof sum[1]);
     }
-    out->n = n;
 }
 
-/* Three profiles at once, 16 columns at a time; for each column the k-mers are added in order. */
-static void project(const Profile *profile, const Setting *set, float *const *out) {
-    static _Thread_local Present present;
-    find_present(profile, set->n_canonical, &present);
-    for (int64_t column = 0; column < set->dim; column += 16) {
-        f32x16 sum[3] = {{0}, {0}, {0}};
-        for (int i = 0; i < present.n; i++) {
-            f32x16 row;
-            memcpy(&row, set->basis + present.kmer[i] * PADDED + column, sizeof row);
-            for (int p = 0; p < 3; p++) sum[p] += present.count[i][p] * row;
-        }
-        const int64_t width = set->dim - column < 16 ? set->dim - column : 16;
-        for (int p = 0; p < 3; p++) {
-            sum[p] /= profile->total[p] ? (float)profile->total[p] : 1.0f;
-            memcpy(out[p] + column, &sum[p], (size_t)width * sizeof(float));
-        }
+/* The whole read is the sum of its halves and of their border, so that it need not be projected again. */
+static void write_projections(const Profile *profile, const Setting *set, float *const *out) {
+    uint16_t kmer[MAX_CANONICAL];
+    float sums[3][PADDED], border[PADDED] = {0};
+    int n = 0;
+    for (int64_t j = 0; j < set->n_canonical; j++) {
+        kmer[n] = (uint16_t)j;
+        n += (profile->counts[FIRST][j] | profile->counts[SECOND][j]) != 0;
+    }
+    project(profile, kmer, n, set, sums);
+    for (int64_t j = 0; j < set->n_canonical; j++) {
+        if (profile->counts[BORDER][j] == 0) continue;
+        const float count = (float)(int32_t)profile->counts[BORDER][j], *row = set->basis + j * PADDED;
+        for (int c = 0; c < PADDED; c++) border[c] += count * row[c];
+    }
+    for (int c = 0; c < PADDED; c++) sums[WHOLE][c] = sums[FIRST][c] + sums[SECOND][c] + border[c];
+    for (int p = 0; p < 3; p++) {
+        const float total = profile->total[p] ? (float)profile->total[p] : 1.0f;
+        for (int c = 0; c < PADDED; c++) sums[p][c] /= total;
+        memcpy(out[p], sums[p], (size_t)set->dim * sizeof(float));
     }
 }
 
 void write_features(const Profile *profile, const Setting *set, float *whole, float *first, float *second) {
     float *const out[3] = {first, second, whole};
     if (set->basis) {
-        project(profile, set, out);
+        write_projections(profile, set, out);
         return;
     }
     for (int p = 0; p < 3; p++) write_frequencies(profile->counts[p], profile->total[p], set->dim, out[p]);

@@ -328,8 +328,10 @@ def _features(scanner: Asked, seq: bytes) -> tuple[int, Array]:
     p = scanner.profiles
     if p.k == 0:
         return 0, np.zeros((3, 0), np.float32)
-    half = len(seq) // 2
-    counts = np.stack([_count(seq[:half], p), _count(seq[len(seq) - half :], p), _count(seq, p)])
+    n, half = len(seq), len(seq) // 2
+    border = seq[max(0, half - p.k + 1) : n - half + p.k - 1]
+    parts = np.stack([_count(seq[:half], p), _count(seq[n - half :], p), _count(border, p)])
+    counts = np.stack([parts[0], parts[1], parts.sum(axis=0)])
     totals = counts.sum(axis=1)
     flags = int(ReadFlag.NO_KMERS) if totals[2] == 0 else 0
     if totals[0] == 0 or totals[1] == 0:
@@ -339,7 +341,8 @@ def _features(scanner: Asked, seq: bytes) -> tuple[int, Array]:
         return flags, (counts.astype(np.float64) / divisors.astype(np.float64)).astype(np.float32)
     sums = np.zeros((3, p.dim), np.float32)
     for j in range(len(p.kmers)):
-        sums += counts[:, j, None].astype(np.float32) * p.basis[j, : p.dim]
+        sums += parts[:, j, None].astype(np.float32) * p.basis[j, : p.dim]
+    sums[2] += sums[0] + sums[1]  # the whole is not projected again
     return flags, sums / divisors.astype(np.float32)
 
 

@@ -3,11 +3,23 @@
 #define ISTHMUS_SCAN_H
 #include <stdint.h>
 
+/* Bytes of one vector register: a wider vector type is taken apart letter by letter by some compilers. */
+#if defined(__AVX512BW__)
+enum { BYTES = 64 };
+#elif defined(__AVX2__)
+enum { BYTES = 32 };
+#else
+enum { BYTES = 16 };
+#endif
+typedef uint8_t u8xn __attribute__((vector_size(BYTES)));
+typedef uint16_t u16xn __attribute__((vector_size(BYTES)));
+
 enum { FASTQ = 0, FASTA = 1 };
 enum { NO_KMERS = 1, HALF_EMPTY = 2 };                      /* core/flags.py */
 enum { MORE = 0, ROWS_FULL = 1, AT_STOP = 2, AT_END = 3, BAD = 4 };
 enum { BAD_START = 1, CUT = 2, LENGTHS = 3, LETTER = 4, QUALITY = 5, PLUS_NAME = 6, NAME = 7, LONE_CR = 8, TOO_LONG = 9 };
 enum { MAX_TABLE = 4096, MAX_CANONICAL = 2080, PADDED = 112, QUALITIES = 94 };
+enum { FIRST = 0, SECOND = 1, WHOLE = 2, BORDER = 3 };     /* halves of a read, all of it, what is in neither half */
 
 typedef struct {
     int64_t format;
@@ -37,7 +49,7 @@ typedef struct {
 } Outcome;
 
 typedef struct {
-    uint32_t counts[3][MAX_CANONICAL];   /* first half, second half, whole */
+    uint32_t counts[4][MAX_CANONICAL];
     uint64_t total[3];
 } Profile;
 
