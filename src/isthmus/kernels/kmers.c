@@ -1,5 +1,8 @@
 /* K-mer profiles of one sequence: integer counts of canonical k-mers, then features in a fixed order of float steps. */
 #include <string.h>
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
 #include "scan.h"
 
 enum { LANES = BYTES / 2, FLOATS = BYTES / 4, SUMS = 7 };
@@ -127,6 +130,47 @@ static void count_run(const uint8_t *s, int64_t n, uint32_t *table, int64_t k) {
     }
 }
 
+#ifdef __AVX512BW__
+/* table[at] for 32 places: two registers hold 64 of the 256 counts; the empty place 256 gives 0. */
+static inline __m512i look_up(const __m512i *table, __m512i at) {
+    const __mmask32 odd = _mm512_test_epi16_mask(at, _mm512_set1_epi16(64));
+    const __mmask32 upper = _mm512_test_epi16_mask(at, _mm512_set1_epi16(128));
+    __m512i quarter[4];
+    for (int i = 0; i < 4; i++) quarter[i] = _mm512_permutex2var_epi16(table[2 * i], at, table[2 * i + 1]);
+    const __m512i low = _mm512_mask_blend_epi16(odd, quarter[0], quarter[1]);
+    const __m512i high = _mm512_mask_blend_epi16(odd, quarter[2], quarter[3]);
+    return _mm512_maskz_mov_epi16(_mm512_testn_epi16_mask(at, _mm512_set1_epi16(256)), _mm512_mask_blend_epi16(upper, low, high));
+}
+
+/* Canonical 4-mers in whole blocks of 32, if no count needs more than 16 bits; returns how many it did. */
+static int64_t fold_fours(const uint32_t *table, const Setting *set, uint32_t *out) {
+    __m512i narrow[8];
+    int64_t j = 0;
+    for (int i = 0; i < 8; i++) {
+        const __m256i low = _mm512_cvtepi32_epi16(_mm512_loadu_si512(table + 32 * i));
+        const __m256i high = _mm512_cvtepi32_epi16(_mm512_loadu_si512(table + 32 * i + 16));
+        narrow[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    }
+    for (; j + 32 <= set->n_canonical; j += 32) {
+        const __m512i one = look_up(narrow, _mm512_loadu_si512(set->forward + j));
+        const __m512i sum = _mm512_add_epi16(one, look_up(narrow, _mm512_loadu_si512(set->reverse + j)));
+        _mm512_storeu_si512(out + j, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(sum)));
+        _mm512_storeu_si512(out + j + 16, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(sum, 1)));
+    }
+    return j;
+}
+#endif
+
+/* Canonical counts from those of all k-mers, `total` in all. */
+static void fold_strands(const uint32_t *table, uint64_t total, const Setting *set, uint32_t *out) {
+    int64_t j = 0;
+#ifdef __AVX512BW__
+    if (set->k == 4 && total <= UINT16_MAX) j = fold_fours(table, set, out);
+#endif
+    (void)total;
+    for (; j < set->n_canonical; j++) out[j] = table[set->forward[j]] + table[set->reverse[j]];
+}
+
 /* Canonical counts of seq[lo .. hi): other letters than ACGTU end a run. Returns how many there are. */
 uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const Setting *set, uint32_t *out) {
     uint32_t table[MAX_TABLE + 1];
@@ -139,7 +183,7 @@ uint64_t count_range(const uint8_t *s, int64_t lo, int64_t hi, int clean, const 
         count_run(s + i, end - i, table, set->k);
         total += (uint64_t)(end - i - set->k + 1);
     }
-    for (int64_t j = 0; j < set->n_canonical; j++) out[j] = table[set->forward[j]] + table[set->reverse[j]];
+    fold_strands(table, total, set, out);
     return total;
 }
 
