@@ -250,15 +250,25 @@ static void project(const Profile *profile, const uint16_t *kmer, int n, const S
     }
 }
 
+/* The k-mers that occur in the halves, in order; of a long read all of them, for one that does not occur adds nothing. */
+static int find_kmers(const Profile *profile, int64_t n_canonical, uint16_t *kmer) {
+    int n = 0;
+    if (profile->total[WHOLE] > 2 * (uint64_t)n_canonical) {
+        for (int64_t j = 0; j < n_canonical; j++) kmer[j] = (uint16_t)j;
+        return (int)n_canonical;
+    }
+    for (int64_t j = 0; j < n_canonical; j++) {
+        kmer[n] = (uint16_t)j;
+        n += (profile->counts[FIRST][j] | profile->counts[SECOND][j]) != 0;
+    }
+    return n;
+}
+
 /* The whole read is the sum of its halves and of their border, so that it need not be projected again. */
 static void write_projections(const Profile *profile, const Setting *set, float *const *out) {
     uint16_t kmer[MAX_CANONICAL];
     float sums[3][PADDED], border[PADDED] = {0};
-    int n = 0;
-    for (int64_t j = 0; j < set->n_canonical; j++) {
-        kmer[n] = (uint16_t)j;
-        n += (profile->counts[FIRST][j] | profile->counts[SECOND][j]) != 0;
-    }
+    const int n = find_kmers(profile, set->n_canonical, kmer);
     project(profile, kmer, n, set, sums);
     for (int64_t j = 0; j < set->n_canonical; j++) {
         if (profile->counts[BORDER][j] == 0) continue;
