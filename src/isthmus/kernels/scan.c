@@ -12,8 +12,6 @@ const uint8_t LETTER_CLASS[256] = {
     ['-'] = 2, ['.'] = 2, ['*'] = 2,
 };
 
-typedef uint8_t u8x64 __attribute__((vector_size(64)));
-
 typedef struct {
     const uint8_t *text;
     int64_t n;
@@ -194,18 +192,17 @@ static int64_t line_of(const Scan *scan, const Record *rec, int64_t at, int in_q
     }
 }
 
-/* Sum of 64 bytes. */
-static inline int64_t sum_bytes(u8x64 v) {
-    uint64_t words[8], sum = 0;
-    memcpy(words, &v, 64);
-    for (int i = 0; i < 8; i++) sum += (words[i] & 0x00ff00ff00ff00ff) + ((words[i] >> 8) & 0x00ff00ff00ff00ff);
-    return (int64_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + ((sum >> 32) & 0xffff) + (sum >> 48));
+static inline void count_block(u8xn letters, u8xn *strong, u8xn *weak) {
+    letters &= 0xDF; /* upper case */
+    *strong -= (u8xn)((letters == 'C') | (letters == 'G'));
+    *weak -= (u8xn)((letters == 'A') | (letters == 'T') | (letters == 'U'));
 }
 
-static inline void count_block(u8x64 letters, u8x64 *strong, u8x64 *weak) {
-    letters &= 0xDF; /* upper case */
-    *strong -= (u8x64)((letters == 'C') | (letters == 'G'));
-    *weak -= (u8x64)((letters == 'A') | (letters == 'T') | (letters == 'U'));
+static inline int64_t sum_bytes(const u8xn *v) {
+    uint64_t words[BYTES / 8], sum = 0;
+    memcpy(words, v, BYTES);
+    for (int i = 0; i < BYTES / 8; i++) sum += (words[i] & 0x00ff00ff00ff00ff) + ((words[i] >> 8) & 0x00ff00ff00ff00ff);
+    return (int64_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + ((sum >> 32) & 0xffff) + (sum >> 48));
 }
 
 /* Counts G+C and A+C+G+T+U; both in either case. */
@@ -213,20 +210,20 @@ static void count_letters(const uint8_t *seq, int64_t n, int64_t *gc, int64_t *a
     int64_t i = 0;
     *gc = *acgt = 0;
     do {
-        u8x64 strong = {0}, weak = {0}, letters = {0};
-        for (int turn = 0; turn < 254 && i + 64 <= n; turn++, i += 64) {
-            memcpy(&letters, seq + i, 64);
+        u8xn strong = {0}, weak = {0}, letters = {0};
+        for (int turn = 0; turn < 254 && i + BYTES <= n; turn++, i += BYTES) {
+            memcpy(&letters, seq + i, BYTES);
             count_block(letters, &strong, &weak);
         }
-        if (n - i < 64) {
-            letters = (u8x64){0};
+        if (n - i < BYTES) {
+            letters = (u8xn){0};
             memcpy(&letters, seq + i, (size_t)(n - i));
             count_block(letters, &strong, &weak);
             i = n;
         }
-        const int64_t s = sum_bytes(strong);
+        const int64_t s = sum_bytes(&strong);
         *gc += s;
-        *acgt += s + sum_bytes(weak);
+        *acgt += s + sum_bytes(&weak);
     } while (i < n);
 }
 
