@@ -121,10 +121,29 @@ def test_one_cluster_left_is_called_one_organism() -> None:
 
 
 def test_a_handful_of_reads_is_no_organism_found() -> None:
-    """Nineteen reads in one cluster: too few to say one organism."""
-    verdict = what_clusters_support(reads_facts(), clusters_facts([19]))
+    """Merging cannot believe clusters of a dozen reads, so below a hundred one cluster says nothing."""
+    verdict = what_clusters_support(reads_facts(), clusters_facts([99]))
 
-    assert verdict.headline == "One cluster of 19\u00a0reads: too few to say whether it is one organism."
+    assert verdict.headline.startswith("One cluster of 99\u00a0reads: too few to say whether it is one organism.")
+    assert "--clusters" in verdict.headline
+    assert what_clusters_support(reads_facts(), clusters_facts([100])).headline.startswith("One organism")
+
+
+def test_as_many_clusters_as_reads_are_not_called_well_supported() -> None:
+    """Most clusters of under twenty reads: too few to be taken for organisms."""
+    verdict = what_clusters_support(reads_facts(), clusters_facts([2_000, *[3] * 30]))
+
+    assert "most of them hold under 20 reads" in verdict.headline
+
+
+def test_reads_unlike_the_rest_of_one_organism_are_spoken_of() -> None:
+    """A rare organism beside a common one shows as unassigned reads, not as a cluster."""
+    facts = clusters_facts([1_000])
+    facts["flagged"] = {**facts.get("flagged", {}), "unassigned": 12, "no_kmers": 0}
+
+    verdict = what_clusters_support(reads_facts(), facts)
+
+    assert any("12\u00a0reads" in one and "unlike the rest" in one for one in verdict.findings)
 
 
 def test_one_cluster_that_was_asked_for_is_no_discovery() -> None:

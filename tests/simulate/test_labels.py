@@ -74,7 +74,8 @@ def test_reads_without_kmers_take_no_part_and_say_why():
 
     assert rows_with_kmers(flags).tolist() == [True, False, True]
     assert rows_with_halves(flags).tolist() == [True, False, False]
-    assert unassigned(np.array([1, 0], np.uint8)).tolist() == [0, int(LabelFlag.UNASSIGNED | LabelFlag.NO_KMERS)]
+    silent, stranger = int(LabelFlag.UNASSIGNED | LabelFlag.NO_KMERS), int(LabelFlag.UNASSIGNED)
+    assert unassigned(np.array([1, 0, 1], np.uint8), np.array([3, -1, -1], np.int32)).tolist() == [0, silent, stranger]
 
 
 def test_clusters_are_numbered_by_falling_bases():

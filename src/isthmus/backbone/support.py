@@ -20,6 +20,7 @@ FAIR_AGREEMENT = 0.75
 POOR_AGREEMENT = 0.5
 NEAR_THRESHOLD = 0.05  # a pair this close above the merge threshold might as well have been merged
 SMALL_CLUSTER_READS = 20
+FEW_FOR_ONE = 100  # reads below which one cluster says nothing: merging cannot believe clusters of a dozen reads
 ONE_GENOME_BP = 4_000_000  # bacterial genomes have some 0.5 to 10 Mb, half of them under about 4
 
 
@@ -111,8 +112,11 @@ def mean_agreement(clusters: Sequence[Mapping[str, Any]]) -> float | None:
 def _one_cluster(facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
     if facts.get("k_asked") == 1:
         return f"One cluster, as asked for: {count(cluster['reads'], 'read')}, {bases(cluster['bp'])}."
-    if int(cluster["reads"]) < SMALL_CLUSTER_READS:
-        return f"One cluster of {count(cluster['reads'], 'read')}: too few to say whether it is one organism."
+    if int(cluster["reads"]) < FEW_FOR_ONE:
+        return (
+            f"One cluster of {count(cluster['reads'], 'read')}: too few to say whether it is one organism. Where you "
+            "know that there are more, ask for them with --clusters."
+        )
     return (
         f"One organism, as far as composition can tell: {count(cluster['reads'], 'read')}, {bases(cluster['bp'])}, all "
         "in one cluster. Strains and close species would look like this too."
@@ -128,6 +132,9 @@ def _several_clusters(clusters: Sequence[Mapping[str, Any]], total: int, agree: 
             "as a phage or a plasmid, that was read many times."
         )
     head = f"{count(len(clusters), 'cluster')} from {count(total, 'read')}"
+    small = sum(int(one["reads"]) < SMALL_CLUSTER_READS for one in clusters)
+    if 2 * small > len(clusters):
+        return f"{head}: most of them hold under {SMALL_CLUSTER_READS} reads, too few to be taken for organisms."
     if agree is None:
         return f"{head}; how far they can be trusted could not be measured, since no read had two usable halves."
     word = "well" if agree >= GOOD_AGREEMENT else "fairly well" if agree >= FAIR_AGREEMENT else "weakly"
@@ -244,6 +251,17 @@ def _ambiguous_pairs(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, A
     )
 
 
+def _strangers(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]], total: int) -> str:
+    flagged = facts.get("flagged") or {}
+    strange = int(flagged.get("unassigned") or 0) - int(flagged.get("no_kmers") or 0)
+    if strange <= 0 or len(clusters) > 1 or _share(strange, total) >= MANY_UNASSIGNED:
+        return ""
+    return (
+        f"{count(strange, 'read')} ({percent(_share(strange, total))}) are unlike the rest and were left unassigned: "
+        "a rare organism, a plasmid, a phage or an island may be among them."
+    )
+
+
 def _unassigned(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]], total: int) -> str:
     lost = int((facts.get("flagged") or {}).get("unassigned") or 0)
     if _share(lost, total) < MANY_UNASSIGNED:
@@ -283,7 +301,7 @@ def _chimeras(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]], t
     )
 
 
-_CLUSTER_RULES = (_unassigned, _ambiguous_pairs, _weak_clusters, _small_clusters, _chimeras)
+_CLUSTER_RULES = (_strangers, _unassigned, _ambiguous_pairs, _weak_clusters, _small_clusters, _chimeras)
 
 
 def _clusters(numbers: Sequence[int]) -> str:

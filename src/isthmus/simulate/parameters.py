@@ -40,6 +40,7 @@ KMEANS: Mapping[str, Number] = {
     "dims": Number(int, 20, 1, 100_000),
     "merge_threshold": Number(float, 0.8, 0.0, 1.0),
     "merge_z": Number(float, 1.645, 0.0, 10.0),
+    "outlier_ratio": Number(float, 8.0, 1.0, 1e30),
     "refinements": Number(int, 2, 0, 20),
     "tol": Number(float, 1e-4, 0.0, 1.0),
     "max_iterations": Number(int, 300, 1, 1_000_000),

@@ -29,6 +29,7 @@ from isthmus.simulate.programs.results import Results
 from isthmus.simulate.programs.rows import RawRows, padded_mask
 from isthmus.simulate.programs.scaling import Scaling, refined
 from isthmus.simulate.programs.spaces import Space, open_space
+from isthmus.simulate.programs.strangers import strangers
 from isthmus.simulate.programs.world import World
 from isthmus.simulate.request import BLOCK_ROWS, ArrayInput, Request
 
@@ -54,7 +55,7 @@ class KMeans:
             inputs = self._inputs(flags)
         number, space, found = self._passes(inputs)
         with self._watch.stage("label"):
-            found = self._renumbered(found, lengths)
+            found = self._renumbered(self._without_strangers(found, space, lengths), lengths)
             centres = clusters_in(space.rows, found.labels, len(found.clusters.counts), self._world).centres
             confidence, bits = self._judge(found, space, form_of(centres, space.rows.mean))
         self._write(found, space, centres, confidence, bits, number)
@@ -120,6 +121,14 @@ class KMeans:
         unknown = self._params["k"] is None and self._params["scale"] == "self"
         return unknown and number < int(self._params["refinements"]) and len(found.clusters.counts) > 1
 
+    def _without_strangers(self, found: Found, space: Space, lengths: I32) -> Found:
+        """Reads that fit no cluster are left without one, where the scaling was learned from halves."""
+        if space.scaling.name != "self":
+            return found
+        ratio = float(self._params["outlier_ratio"])
+        far = strangers(space, found.clusters.centres, found.labels, lengths, ratio=ratio, world=self._world)
+        return replace(found, labels=np.where(far, np.int32(-1), found.labels))
+
     def _renumbered(self, found: Found, lengths: I32) -> Found:
         """Clusters numbered by falling bases."""
         counts = found.clusters.counts
@@ -135,7 +144,7 @@ class KMeans:
         rows, flat = space.rows, space.flat
         flat_form = form_of(found.clusters.centres, flat.mean)
         confidence = np.zeros(len(rows.coords), np.float32)
-        bits = judging.unassigned(rows.valid)
+        bits = judging.unassigned(rows.valid, found.labels)
         for place in rows.blocks():
             confidence[place] = judging.confidence_of(form, rows.coords[place], rows.norms[place], found.labels[place])
             if space.halves is not None:

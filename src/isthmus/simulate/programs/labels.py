@@ -89,7 +89,9 @@ def renumber(labels: I32, order: I64) -> I32:
     return fresh
 
 
-def unassigned(valid: U8) -> I32:
-    """(B,) flags of reads that take no part: unassigned, for they have no k-mers."""
-    bits = np.int32(LabelFlag.UNASSIGNED | LabelFlag.NO_KMERS)
-    return np.where(valid, np.int32(0), bits).astype(np.int32)
+def unassigned(valid: U8, labels: I32) -> I32:
+    """(B,) flags of reads without a cluster: they have no k-mers (`valid` is 0), or fit none (label -1)."""
+    silent = np.int32(LabelFlag.UNASSIGNED | LabelFlag.NO_KMERS)
+    stranger = np.int32(LabelFlag.UNASSIGNED)
+    bits: I32 = np.where(valid, np.where(labels < 0, stranger, np.int32(0)), silent).astype(np.int32)
+    return bits
