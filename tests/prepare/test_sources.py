@@ -108,3 +108,46 @@ def test_pipe_is_spooled_like_standard_input(folder: Path) -> None:
     writer.join()
 
     assert (found.source, found.sample, Path(found.path).read_bytes()) == ("pipe.fastq", "pipe", b"@a\nACGT\n+\nIIII\n")
+
+
+@pytest.mark.parametrize(
+    "name", [b"bad\xff.fq", b"two\nlines.fq", b"tab\t.fq", b"esc\x1b[31m.fq", "line\u2028.fq".encode()]
+)
+def test_names_that_tables_and_logs_cannot_hold_are_refused(folder: Path, name: bytes) -> None:
+    """Not UTF-8, or with a control character: refused by name and by glob, in words that can be printed on one line."""
+    word = os.fsdecode(name)
+    (folder / word).write_text("@a\nACGT\n+\nIIII\n")
+
+    for words in ([word], ["*.fq"]):
+        with pytest.raises(InvalidInput, match="rename") as caught:
+            find(folder, *words)
+        str(caught.value).encode()
+        assert str(caught.value).isprintable()
+    if name == b"bad\xff.fq":
+        assert "bad\\xff.fq" in str(caught.value)
+
+
+def test_folder_with_a_bad_name_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder where the command runs is part of a file's path, which the lake keeps."""
+    bad = folder / os.fsdecode(b"runs\xff")
+    bad.mkdir()
+    (bad / "a.fq").write_text("@a\nACGT\n+\nIIII\n")
+    monkeypatch.chdir(bad)
+
+    with pytest.raises(InvalidInput, match=r"runs\\xff"):
+        find(folder, "a.fq")
+
+
+def test_other_scripts_and_blanks_are_names_too(folder: Path) -> None:
+    """UTF-8 is enough: letters of any script, blanks and quotes are read."""
+    (folder / "mañana 2 'ß' 試料.fq").write_text("@a\nACGT\n+\nIIII\n")
+
+    (found,) = find(folder, "ma*.fq")
+
+    assert found.sample == "mañana 2 'ß' 試料"
+
+
+def test_standard_input_twice_is_refused(folder: Path) -> None:
+    """It can be read once only; nothing is read of it, and the words say what to do."""
+    with pytest.raises(InvalidInput, match=r"standard input.*once"):
+        find(folder, "-", "b.fastq", "-")

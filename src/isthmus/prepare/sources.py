@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -26,12 +27,15 @@ def find_sources(words: Sequence[str], *, spool: Path, cache: Path) -> list[File
     """The files that `words` name: paths, globs (sorted) and `-`, in the order given.
 
     Standard input, pipes and devices are copied to `spool` first, under their checksum.
-    Raises NotFound; InvalidInput for a folder, an empty file, or one file named twice.
+    Raises NotFound; InvalidInput for a folder, an empty file, one file named twice, or a name that tables cannot hold.
     """
+    if list(words).count("-") > 1:
+        raise InvalidInput("standard input (-) is named more than once; it can be read once only: give a single -")
     found: list[FileInput] = []
     seen: dict[tuple[int, int], str] = {}
     for word in words:
         for name in _expand(word):
+            _refuse_bad_name(name)
             one = _spooled(name, spool) if _must_spool(name) else _regular(name, cache)
             facts = Path(one.path).stat()
             earlier = seen.setdefault((facts.st_dev, facts.st_ino), name)
@@ -59,6 +63,18 @@ def _expand(word: str) -> Iterator[str]:
     if not names:
         raise NotFound(f"no file matches {word!r}; look at the pattern, and at the folder where the command runs")
     yield from names
+
+
+def _refuse_bad_name(name: str) -> None:
+    """Names and folders stand in tables, logs and JSON: what those cannot hold on one line is refused."""
+    path = os.path.join(Path.cwd(), name)  # noqa: PTH118 - a `Path` would hide what the user wrote
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    controls = [c for c in text if unicodedata.category(c) in ("Cc", "Zl", "Zp")]
+    if text == path and not controls:
+        return
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    found = f"the control character {controls[0]!a}" if controls else "bytes that are not UTF-8"
+    raise InvalidInput(f"{shown}: found {found} in the name; expected UTF-8 without control characters; rename it")
 
 
 def _must_spool(name: str) -> bool:
