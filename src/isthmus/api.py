@@ -16,21 +16,24 @@ from typing import Any
 from isthmus import assembly
 from isthmus.backbone.export import export as write_export
 from isthmus.backbone.lake import Lake
-from isthmus.backbone.lineage import Node, upstream
+from isthmus.backbone.lineage import Node, in_order, upstream
 from isthmus.backbone.support import Verdict, what_reads_support
+from isthmus.backbone.targets import check_target
 from isthmus.backbone.truth import read_truth
 from isthmus.core import machine
 from isthmus.core.clock import Stopwatch
 from isthmus.core.errors import InvalidInput, NotFound
 from isthmus.core.pipeline import Pipeline, Stage
-from isthmus.core.plan import Json, Plan, Projection
+from isthmus.core.plan import FileInput, Input, Json, Plan, Projection
 from isthmus.core.progress import Progress, Silent
 from isthmus.core.ref import Name, Ref
 from isthmus.core.settings import Settings
+from isthmus.core.units import count
 from isthmus.doctor import Finding, examine
 from isthmus.prepare import embedding, sources
 from isthmus.prepare.bins import BinsSummary, write_bins
 from isthmus.prepare.cleaning import Cleaning
+from isthmus.prepare.enough import count_kept
 from isthmus.simulate import simulation
 
 
@@ -178,10 +181,12 @@ def report(
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write the page of `clusters` to the file `to`; with a truth file (columns id, label) also its scores."""
+    ref = _ref(lake, clusters)
+    check_target(Path(to), "html", _raw_files(lake, ref))
     write = assembly.open_report_writer()
     return write(
         lake,
-        _ref(lake, clusters),
+        ref,
         to=Path(to),
         truth=None if truth is None else Path(truth),
         command=command,
@@ -196,8 +201,9 @@ def export_bins(lake: Lake, clusters: str | Ref, to: str | Path, *, progress: Pr
 
 def export(lake: Lake, ref: str | Ref, to: str | Path, *, form: str = "csv", truth: str | Path | None = None) -> int:
     """Write one version to the file `to` as `csv`, `parquet` or `npy`, and return its rows; `truth` adds a column."""
-    labels = None if truth is None else read_truth(Path(truth))
-    return write_export(lake, _ref(lake, ref), form=form, to=Path(to), truth=labels)
+    labels, found = None if truth is None else read_truth(Path(truth)), _ref(lake, ref)
+    check_target(Path(to), form, _raw_files(lake, found))
+    return write_export(lake, found, form=form, to=Path(to), truth=labels)
 
 
 def lineage(lake: Lake, ref: str | Ref) -> Node:
@@ -237,6 +243,10 @@ def run(
             cleaning=pipeline.cleaning,
             threads=threads,
         )
+    if pipeline.report is not None:
+        check_target(pipeline.report, "html", preview.plan.inputs)
+    if preview.done is None:
+        _check_enough(preview.plan, pipeline, lake)
     with watch.stage("phase 1"):
         reads = _embed(preview.plan, lake, threads=threads, mem_bytes=mem_bytes, progress=told)
     verdict = what_reads_support(lake.read(reads).commit.facts)
@@ -298,6 +308,27 @@ def _run_report(
         )
     progress.update("report", 1, 1, "page")
     return page
+
+
+def _raw_files(lake: Lake, ref: Ref) -> list[Input]:
+    """The raw files that a version was made from."""
+    return [node.what for node in in_order(lineage(lake, ref)) if isinstance(node.what, FileInput)]
+
+
+def _check_enough(plan: Plan, pipeline: Pipeline, lake: Lake) -> None:
+    """More clusters than reads is said before the reads are committed."""
+    for stage in pipeline.stages:
+        k = stage.params.get("k")
+        if not isinstance(k, int) or stage.source != str(pipeline.into):
+            continue
+        found = count_kept(plan, lake, at_most=k)
+        if found < k:
+            raise InvalidInput(
+                f"{k:,} clusters asked of {count(found, 'read')} that cleaning keeps; ask for at most {found:,}, "
+                f"as in --clusters {min(found, 12)}"
+                if found
+                else f"{k:,} clusters asked, and cleaning keeps no read with a k-mer; look at the cleaning limits"
+            )
 
 
 def _refusal(reads: Ref, verdict: Verdict) -> str:

@@ -78,6 +78,48 @@ def test_each_mistake_has_its_exit_code_and_names_itself(
     assert "Traceback" not in said.err
 
 
+def test_more_clusters_than_reads_leaves_the_lake_as_before(tmp_path: Path, typed: Callable[..., Any]) -> None:
+    """Said before the reads are committed, reads that cleaning drops not counted."""
+    (tmp_path / "good.fastq").write_bytes(GOOD)
+
+    said = typed("run", "good.fastq", "--clusters", "6", "--json")
+
+    assert said.code == 2
+    assert said.json["error"]["exit_code"] == 2
+    assert "at most 5" in said.json["error"]["message"]
+    assert typed("ls", "--json").json == {"products": []}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "good.fastq", "--report", "good.fastq"],
+        ["run", "good.fastq", "--report", "."],
+        ["run", "good.fastq", "--report", "/proc/nothing/r.html"],
+        ["run", "good.fastq", "--ranks", "0"],
+        ["run", "-good.fastq"],
+        ["export", "default.reads", "--to", "good.fastq", "--format", "csv"],
+        ["export", "default.reads", "--to", "x.xyz"],
+        ["export", "default.reads", "--to", "isthmus-lake/default/x.csv"],
+    ],
+)
+def test_targets_that_would_destroy_something_are_refused_before_any_work(
+    tmp_path: Path, typed: Callable[..., Any], words: list[str]
+) -> None:
+    """Exit 2, the reads as they were, no product made by it."""
+    (tmp_path / "good.fastq").write_bytes(GOOD)
+    if words[0] == "export":
+        typed("embed", "good.fastq", "-q")
+
+    said = typed(*words)
+
+    assert said.code == 2, said.err
+    assert "Traceback" not in said.err
+    assert (tmp_path / "good.fastq").read_bytes() == GOOD
+    if words[0] == "run":
+        assert not (tmp_path / "isthmus-lake/default").exists()
+
+
 def test_more_ranks_than_rows_is_no_error(tmp_path: Path, typed: Callable[..., Any]) -> None:
     """Five reads on eight ranks give the labels that one rank gives."""
     (tmp_path / "good.fastq").write_bytes(GOOD)

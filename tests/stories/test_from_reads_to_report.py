@@ -45,14 +45,14 @@ def test_run_makes_products_and_a_page_and_a_second_run_does_nothing_twice(
     assert set(first.json["seconds"]) == {"plan", "phase 1", "phase 2", "report"}
     page = (here / "isthmus-report.html").read_text()
     assert "default.clusters@1" in page
-    assert typed("log", "default.clusters", "--json").json[0]["product"] == "default.clusters@1"
+    assert typed("log", "default.clusters", "--json").json["versions"][0]["product"] == "default.clusters@1"
 
 
 def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed: Callable[..., Any]) -> None:
     """ls, show, lineage, export and doctor tell one story."""
     assert typed("run", "reads.fastq.gz", "--clusters", "12", "--min-length", "2000", "-q").code == 0
 
-    listed = {one["product"]: one for one in typed("ls", "--json").json}
+    listed = {one["product"]: one for one in typed("ls", "--json").json["products"]}
     rows = listed["default.clusters@1"]["rows"]
     lineage = typed("lineage", "default.clusters").out
     typed("export", "default.clusters", "--to", "labels.csv", "--truth", "truth.tsv")
@@ -65,6 +65,8 @@ def test_everything_that_looks_agrees_with_what_was_made(here: Path, typed: Call
     assert listed["default.reads@1"]["rows"] == rows
     assert "reads.fastq.gz" in lineage
     assert "default.reads@1" in lineage
+    piped = typed("export", "default.clusters", "--to", "-", "--truth", "truth.tsv")
+    assert piped.out == (here / "labels.csv").read_text()
     assert list(labels[0]) == ["id", "source", "cluster", "confidence", "flags", "truth"]
     assert len(labels) == rows == len(vectors) == pq.read_metadata(here / "reads.parquet").num_rows
     assert vectors.shape[1] == 103

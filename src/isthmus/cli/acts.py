@@ -18,6 +18,7 @@ from isthmus.core.files import human_bytes
 from isthmus.core.pipeline import Pipeline, Stage, read_pipeline
 from isthmus.core.plan import Json
 from isthmus.core.ref import Name, Ref
+from isthmus.core.units import count
 
 
 def run(args: argparse.Namespace) -> None:
@@ -62,7 +63,7 @@ def embed(args: argparse.Namespace) -> None:
 def simulate(args: argparse.Namespace) -> None:
     """Phase 2 alone."""
     lake = _open(args)
-    ranks = args.ranks or args.settings.threads
+    ranks = _checked_ranks(args) or args.settings.threads
     params = _params(args.params)
     if args.dry_run:
         return _preview(
@@ -92,7 +93,8 @@ def report(args: argparse.Namespace) -> None:
     lake = _open(args)
     ref = lake.resolve(args.ref)
     if args.dry_run:
-        return say(f"would write the report of {ref} to {args.to}")
+        plan = {"product": str(ref), "writes": args.to}
+        return give_json(plan) if args.json else say(f"would write the report of {ref} to {args.to}")
     page = api.report(lake, ref, to=args.to, truth=args.truth, command=args.command_line)
     if args.json:
         return give_json(page)
@@ -168,6 +170,13 @@ def _shown(args: argparse.Namespace, act: Callable[[Terminal], Any]) -> Any:
         progress.close()
 
 
+def _checked_ranks(args: argparse.Namespace) -> int | None:
+    ranks: int | None = args.ranks
+    if ranks is not None and ranks < 1:
+        raise InvalidInput(f"--ranks {ranks}: ask for at least 1")
+    return ranks
+
+
 def _open(args: argparse.Namespace, pipeline: Pipeline | None = None) -> Lake:
     """The lake of the command line, else of the pipeline file, else of the settings."""
     uri, scratch = args.settings.lake, args.settings.scratch
@@ -194,7 +203,7 @@ def _pipeline(args: argparse.Namespace) -> Pipeline:
         into=reads,
         embed=args.with_,
         cleaning=_cleaning(args),
-        stages=(Stage("clusters", "kmeans", str(reads), clusters, "local", args.ranks, params),),
+        stages=(Stage("clusters", "kmeans", str(reads), clusters, "local", _checked_ranks(args), params),),
         report=Path(args.report),
         truth=None if args.truth is None else Path(args.truth),
     )
@@ -267,7 +276,7 @@ def _preview(args: argparse.Namespace, previews: list[api.Preview]) -> None:
     if args.json:
         return give_json({"plans": [_preview_json(one) for one in previews]})
     for one in previews:
-        give(f"plan {one.plan.id}: {one.plan.recipe} into {one.plan.target}, {len(one.plan.inputs)} inputs")
+        give(f"plan {one.plan.id}: {one.plan.recipe} into {one.plan.target}, {count(len(one.plan.inputs), 'input')}")
         give(f"  parameters   {json.dumps(dict(one.plan.params))}")
         give(f"  rows         about {one.projection.rows:,}")
         free = human_bytes(one.projection.free_bytes)

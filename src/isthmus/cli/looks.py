@@ -17,6 +17,7 @@ from isthmus.core.commit import Commit
 from isthmus.core.errors import InvalidInput
 from isthmus.core.files import human_bytes
 from isthmus.core.plan import FileInput
+from isthmus.core.units import count
 from isthmus.prepare.bins import BinsSummary
 
 _FORMATS = {".csv": "csv", ".parquet": "parquet", ".npy": "npy"}
@@ -27,7 +28,7 @@ def ls(args: argparse.Namespace) -> None:
     lake = _open(args)
     newest = [lake.history(name)[0] for name in lake.names()]
     if args.json:
-        return give_json([_commit_json(one) for one in newest])
+        return give_json({"products": [_commit_json(one) for one in newest]})
     if not newest:
         return say(f"{lake.root}: no products yet; make one with: isthmus run READS...")
     give(
@@ -50,7 +51,8 @@ def show(args: argparse.Namespace) -> None:
     give(_commit_text(snapshot.commit))
     if manifest is not None:
         size = human_bytes(manifest.rows * manifest.dim * 4)
-        give(f"array     {manifest.rows:,} x {manifest.dim} {manifest.dtype}, {size} in {len(manifest.shards)} shards")
+        shards = count(len(manifest.shards), "shard")
+        give(f"array     {manifest.rows:,} x {manifest.dim} {manifest.dtype}, {size} in {shards}")
     give("columns   " + ", ".join(f"{name} {kind}" for name, kind in _columns(snapshot).items()))
     head = next((batch.slice(0, 5) for batch in snapshot.batches() if batch.num_rows), None)
     if head is not None:
@@ -65,7 +67,7 @@ def log(args: argparse.Namespace) -> None:
     lake = _open(args)
     history = lake.history(lake.resolve(args.ref).name)
     if args.json:
-        return give_json([_commit_json(one) for one in history])
+        return give_json({"versions": [_commit_json(one) for one in history]})
     rows = [[str(c.ref), c.verb, f"{c.rows:,}", c.recipe, c.plan[:12], c.who, c.when[:19]] for c in history]
     give(table(["version", "verb", "rows", "made by", "plan", "who", "when (UTC)"], rows))
     return None
@@ -86,7 +88,10 @@ def export(args: argparse.Namespace) -> None:
     """A version as a file, or its reads as one file per cluster."""
     lake = _open(args)
     ref = lake.resolve(args.ref)
-    to = Path(args.to)
+    to = Path("/dev/stdout") if args.to == "-" else Path(args.to)
+    if args.dry_run:
+        plan = {"product": str(ref), "writes": args.to, "as": "bins" if args.bins else _form(args, to)}
+        return give_json(plan) if args.json else say(f"would write {ref} as {plan['as']} to {args.to}")
     if args.bins:
         if args.truth:
             raise InvalidInput("--truth goes with --format csv or parquet, not with --bins")
@@ -96,12 +101,12 @@ def export(args: argparse.Namespace) -> None:
         finally:
             progress.close()
         return give_json(dataclasses.asdict(summary)) if args.json else _give_bins(summary)
-    form = args.format or _FORMATS.get(to.suffix, "csv")
+    form = _form(args, to)
     rows = api.export(lake, ref, to, form=form, truth=args.truth)
     if args.json:
         return give_json({"product": str(ref), "format": form, "rows": rows, "path": str(to)})
-    give(f"{to}  {rows:,} rows of {ref} as {form}")
-    return None
+    words = f"{args.to}  {count(rows, 'row')} of {ref} as {form}"
+    return say(words) if args.to == "-" else give(words)
 
 
 def _give_bins(summary: BinsSummary) -> None:
@@ -116,7 +121,8 @@ def doctor(args: argparse.Namespace) -> None:
     findings = api.doctor(args.settings)
     bad = [one for one in findings if not one.ok]
     if args.json:
-        give_json([dataclasses.asdict(one) for one in findings])
+        plain = [{"what": f.what, "found": f.found, "origin": f.origin, "ok": f.ok} for f in findings]
+        give_json({"ok": not bad, "findings": plain})
     else:
         give(
             table(
@@ -145,6 +151,15 @@ def _node_json(node: Node) -> dict[str, Any]:
     what = dataclasses.asdict(node.what) if isinstance(node.what, FileInput) else str(node.what)
     commit = None if node.commit is None else _commit_json(node.commit)
     return {"what": what, "commit": commit, "inputs": [_node_json(one) for one in node.inputs]}
+
+
+def _form(args: argparse.Namespace, to: Path) -> str:
+    """The format asked for, else that of the path's ending; CSV where it has none."""
+    if args.format or to.suffix in _FORMATS:
+        return str(args.format or _FORMATS[to.suffix])
+    if to.suffix:
+        raise InvalidInput(f"{to}: the ending {to.suffix} is no known format; say --format csv, parquet or npy")
+    return "csv"
 
 
 def _open(args: argparse.Namespace) -> Lake:

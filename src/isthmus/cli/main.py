@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         )
         return 143 if error.args == ("SIGTERM",) else exit_code(error)
     except (IsthmusError, OSError, MemoryError) as error:
-        return _tell(error, verbose=args.verbose)
+        return _tell(error, args)
     return 0
 
 
@@ -62,20 +62,23 @@ def _act(args: argparse.Namespace) -> None:
     verbs[args.verb](args)
 
 
-def _tell(error: Exception, *, verbose: bool) -> int:
-    if verbose:
+def _tell(error: Exception, args: argparse.Namespace) -> int:
+    """Say what is wrong on standard error, and with --json as one object on standard output too; the exit code."""
+    if args.verbose:
         import traceback
 
         traceback.print_exception(error)
-    for line in [
-        f"isthmus: {error}" if str(error) else f"isthmus: {type(error).__name__}",
-        *getattr(error, "__notes__", []),
-    ]:
-        print(line, file=sys.stderr)
+    words = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
-        print("isthmus: out of memory: give less with --threads, or a machine with more", file=sys.stderr)
-        return 6
-    return _os_code(error) if isinstance(error, OSError) else exit_code(error)
+        words = "out of memory: give less with --threads, or take a machine with more"
+    for line in [words, *getattr(error, "__notes__", [])]:
+        print(f"isthmus: {line}", file=sys.stderr)
+    code = 6 if isinstance(error, MemoryError) else _os_code(error) if isinstance(error, OSError) else exit_code(error)
+    if args.json:
+        import json
+
+        print(json.dumps({"error": {"class": type(error).__name__, "message": words, "exit_code": code}}, indent=1))
+    return code
 
 
 def _os_code(error: OSError) -> int:

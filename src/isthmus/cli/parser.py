@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 from isthmus.core.version import VERSION
 
@@ -18,9 +19,18 @@ exit codes: 0 done, 2 invalid input, 3 not found, 4 conflict, 5 not installed, 6
 8 job failed, 9 corrupt, 70 bug, 130 interrupted (the same command again goes on)."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says how to name a file that begins with a dash, where that may be what went wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        if "required" in message or "unrecognized" in message:
+            message += " (a file whose name begins with '-' is written ./-name)"
+        super().error(message)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; imports nothing heavy, so that help is quick."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="isthmus", description=_ABOUT, epilog=_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"isthmus {VERSION}")
@@ -32,8 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
     group = common.add_argument_group("everywhere")
     group.add_argument("--lake", metavar="FOLDER", help="the data lake (default: ./isthmus-lake, or ISTHMUS_LAKE)")
     group.add_argument("--scratch", metavar="FOLDER", help="where jobs run (default: inside the lake)")
@@ -42,8 +52,8 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _acting() -> argparse.ArgumentParser:
-    acting = argparse.ArgumentParser(add_help=False)
+def _acting() -> _Parser:
+    acting = _Parser(add_help=False)
     group = acting.add_argument_group("how it works")
     group.add_argument(
         "--dry-run", action="store_true", help="show the plan, projected rows, bytes, memory; do nothing"
@@ -56,9 +66,7 @@ def _acting() -> argparse.ArgumentParser:
     return acting
 
 
-def _add_run(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
-) -> None:
+def _add_run(verbs: argparse._SubParsersAction[_Parser], parents: list[_Parser]) -> None:
     run = verbs.add_parser("run", parents=parents, help="both phases and a report, from reads or a pipeline file")
     run.add_argument("reads", nargs="+", metavar="READS", help="FASTQ or FASTA files, globs, '-', or one pipeline.toml")
     run.add_argument("--clusters", type=int, metavar="K", help="number of clusters, where you know it (default: found)")
@@ -88,9 +96,7 @@ def _add_cleaning(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_steps(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
-) -> None:
+def _add_steps(verbs: argparse._SubParsersAction[_Parser], parents: list[_Parser]) -> None:
     embed = verbs.add_parser("embed", parents=parents, help="phase 1: reads to a product of vectors")
     embed.add_argument("sources", nargs="+", metavar="SOURCE", help="FASTQ or FASTA files, globs, or '-'")
     embed.add_argument("--into", metavar="PRODUCT", default="default.reads", help="(default: default.reads)")
@@ -110,9 +116,7 @@ def _add_steps(
     report.add_argument("--truth", metavar="TSV", help="known origin of reads, columns id and label: adds scores")
 
 
-def _add_looks(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
-) -> None:
+def _add_looks(verbs: argparse._SubParsersAction[_Parser], parents: list[_Parser]) -> None:
     verbs.add_parser("ls", parents=parents, help="products of the lake")
     for verb, words in (
         ("show", "one version: where it came from, its columns, its first rows"),
@@ -129,6 +133,7 @@ def _add_looks(
     form = export.add_mutually_exclusive_group()
     form.add_argument("--format", choices=("csv", "parquet", "npy"), help="(default: by the ending of PATH, else csv)")
     form.add_argument("--bins", action="store_true", help="the original records, one file per cluster, in folder PATH")
+    export.add_argument("--dry-run", action="store_true", help="say what would be written where; do nothing")
     export.add_argument("--truth", metavar="TSV", help="adds the column truth (csv and parquet)")
     export.add_argument("-q", "--quiet", action="store_true", help="no progress")
     doctor = verbs.add_parser("doctor", parents=parents, help="check settings, machine, MPI and every stored byte")

@@ -33,20 +33,26 @@ def disk_errors(path: Path) -> Iterator[None]:
 def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A file open for writing that becomes `path`, by rename, only when the block ends well.
 
-    With `durable` the file and its folder are flushed to disk before and after the rename.
+    With `durable` the file and its folder are flushed to disk before and after the rename. A link is followed, and what
+    is no regular file (a pipe, a device) is written into, never replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    with disk_errors(path.parent):
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    real = Path(os.path.realpath(path))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    fresh = real.with_name(f".{real.name[:200]}.{secrets.token_hex(6)}.tmp")
+    with disk_errors(real.parent):
         try:
             with fresh.open("xb") as handle:
                 yield handle
                 handle.flush()
                 if durable:
                     os.fsync(handle.fileno())
-            fresh.replace(path)
+            fresh.replace(real)
             if durable:
-                fsync_folder(path.parent)
+                fsync_folder(real.parent)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise

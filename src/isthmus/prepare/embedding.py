@@ -24,7 +24,7 @@ from isthmus.prepare.cleaning import Cleaning
 from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.explain import explain
 from isthmus.prepare.parts import PART_BYTES, Receipt, Task, read_receipt, read_rows
-from isthmus.prepare.projection import WORKER_BYTES, project_tasks, sample
+from isthmus.prepare.projection import project_tasks, record_limit, sample, workers_that_fit
 from isthmus.prepare.sniff import Kind, sniff
 from isthmus.prepare.text import BLOCK_BYTES
 
@@ -56,7 +56,7 @@ def make_plan(
 def project(plan: Plan, lake: Lake, *, workers: int) -> Projection:
     """What `plan` is expected to take; reads the first 4 MiB of each file. Raises as `embed`."""
     kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
-    tasks = _tasks(plan, lake, kinds, limit_bytes=BLOCK_BYTES)
+    tasks = tasks_of(plan, lake, kinds, limit_bytes=BLOCK_BYTES)
     return project_tasks(tasks, list(map(sample, tasks)), free_bytes(lake.root), workers=workers)
 
 
@@ -117,7 +117,7 @@ def _parts_folder(plan: Plan, lake: Lake) -> Path:
     return lake.scratch / "parts" / plan.id
 
 
-def _tasks(plan: Plan, lake: Lake, kinds: Sequence[Kind], *, limit_bytes: int) -> list[Task]:
+def tasks_of(plan: Plan, lake: Lake, kinds: Sequence[Kind], *, limit_bytes: int) -> list[Task]:
     """One task per file, for all of its parts."""
     params: Mapping[str, Any] = plan.params
     cut = (params["min_length"], params["min_mean_quality"], params["max_n_share"])
@@ -160,16 +160,15 @@ class _Work:
     """One attempt at a plan."""
 
     def __init__(self, plan: Plan, lake: Lake, *, workers: int, mem_bytes: int, progress: Progress) -> None:
-        self.plan, self.lake, self.workers, self.progress = plan, lake, max(1, workers), progress
+        self.plan, self.lake, self.mem_bytes, self.progress = plan, lake, mem_bytes, progress
+        self.wanted, self.workers = max(1, workers), workers_that_fit(mem_bytes, max(1, workers))
         self.watch, self.done = Stopwatch(), _Done()
         self.parts_folder = _parts_folder(plan, lake)
         self.parts_folder.mkdir(parents=True, exist_ok=True)
         with self.watch.stage("look"):
             self.kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
-            # of a worker's share, a third is its window: the text, joined lines, and ids may be as long each
-            limit = max(2 * BLOCK_BYTES, (mem_bytes // self.workers - WORKER_BYTES) // 3)
             folder = str(lake.array_folder(plan.target, plan.id))
-            tasks = _tasks(plan, lake, self.kinds, limit_bytes=limit)
+            tasks = tasks_of(plan, lake, self.kinds, limit_bytes=record_limit(mem_bytes, 1))
             self.tasks = [replace(task, array_folder=folder) for task in tasks]
             sampled = list(map(sample, self.tasks))
             self.text_bytes = sum(one.text_bytes for one in sampled)
@@ -180,12 +179,32 @@ class _Work:
         waiting = self._waiting()
         self._check_disk()
         if len(waiting) > 1 and sum(_task_bytes(task) for task in waiting) < SMALL_BYTES:
-            local.run_small(waiting, self._on_receipt, self._on_bad_text)
+            self._run_small(waiting)
         elif self.workers == 1 or len(waiting) < 2:
+            self._tell_fewer(len(waiting))
             local.run_here(waiting, self._on_receipt, self._on_bad_text)
         else:
-            local.run_in_workers(waiting, self.workers, self._on_receipt, self._on_bad_text)
+            self._tell_fewer(len(waiting))
+            workers = min(self.workers, len(waiting))
+            local.run_in_workers(self._shared(waiting, workers), workers, self._on_receipt, self._on_bad_text)
         self.parts = [self._chain(task) for task in self.tasks]
+
+    def _run_small(self, waiting: Sequence[Task]) -> None:
+        """In threads, as many as fit; a record that is too long for the share of one has all of the memory, alone."""
+        threads = min(workers_that_fit(self.mem_bytes, local.THREADS), len(waiting))
+        try:
+            local.run_small(self._shared(waiting, threads), threads, self._on_receipt, self._on_bad_text)
+        except WontFit:
+            local.run_here(waiting, self._on_receipt, self._on_bad_text)
+
+    def _shared(self, tasks: Sequence[Task], workers: int) -> list[Task]:
+        """`tasks` with what each of `workers` may hold of a file."""
+        return [replace(task, limit_bytes=record_limit(self.mem_bytes, workers)) for task in tasks]
+
+    def _tell_fewer(self, tasks: int) -> None:
+        wanted = min(self.wanted, tasks)
+        if self.workers < wanted:
+            self.progress.note(f"{human_bytes(self.mem_bytes)} of memory allow {self.workers} of {wanted} workers")
 
     def _waiting(self) -> list[Task]:
         """What is still to be done: parts of plain files, whole files of others."""
