@@ -229,8 +229,10 @@ def test_damaged_part_is_done_again(tmp_path: Path, texts: Any, lake: Lake, monk
     assert rows_of(lake, ref) == rows_of(lake, other)
 
 
-def _plan(lake: Lake, path: Path, *, into: str = "gut.reads", **more: Any) -> Any:
-    files = sources.find_sources([str(path)], spool=lake.scratch / "spool", cache=lake.scratch / "cache")
+def _plan(lake: Lake, *paths: Path, into: str = "gut.reads", **more: Any) -> Any:
+    files = sources.find_sources(
+        [str(path) for path in paths], spool=lake.scratch / "spool", cache=lake.scratch / "cache"
+    )
     return embedding.make_plan(files, into=Name.parse(into), cleaning=Cleaning(), **more)
 
 
@@ -266,8 +268,60 @@ def test_ultra_long_read_needs_memory_and_says_so(tmp_path: Path, lake: Lake) ->
 
     assert lake.table(ref, ["length"]).column("length").to_pylist() == [12_000_000, 5]
     assert np.asarray(lake.array(ref))[0].tobytes() == expected.whole[0].tobytes()
-    with pytest.raises(WontFit, match="--memory"):
-        _embed(_plan(lake, path, into="gut.small"), lake, mem_bytes=100 << 20)
+    with pytest.raises(WontFit, match=r"genome\.fasta: the record at byte 0 .*--memory"):
+        _embed(_plan(lake, path, into="gut.small"), lake, mem_bytes=240 << 20)
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_memory_under_one_worker_is_refused(tmp_path: Path, texts: Any, lake: Lake) -> None:
+    """WontFit says what would fit, which is what a worker is projected to take; and that does fit."""
+    path = tmp_path / "a.fastq"
+    path.write_bytes(texts.fastq(texts.reads(10, 100, seed=1)))
+    plan = _plan(lake, path)
+    least = embedding.project(plan, lake, workers=1).mem_bytes
+
+    for mem_bytes in (1, 1 << 10, least - 1):
+        with pytest.raises(WontFit, match=r"at least 224\.0 MiB with --memory"):
+            _embed(plan, lake, mem_bytes=mem_bytes)
+
+    assert lake.names() == []
+    assert _embed(plan, lake, mem_bytes=least)
+
+
+@pytest.mark.usefixtures("no_small_inputs")
+def test_memory_bounds_the_workers(tmp_path: Path, texts: Any, lake: Lake) -> None:
+    """As many workers as fit are started; it is said, and the product holds how many there were."""
+    path = tmp_path / "a.fastq"
+    path.write_bytes(texts.fastq(texts.reads(100, 150, seed=1)))
+    plan, notes = _plan(lake, path, part_bytes=4000), Notes()
+    enough = embedding.project(plan, lake, workers=2).mem_bytes
+
+    ref = embedding.embed(plan, lake, workers=4, mem_bytes=enough, progress=notes)
+
+    assert lake.read(ref).commit.facts["workers"] == 2
+    assert notes.said == ["288.0 MiB of memory allow 2 of 4 workers"]
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_records_of_small_files_are_held_to_memory_too(files: int, tmp_path: Path, lake: Lake) -> None:
+    """In this process, in one thread or in many: a record that does not fit is refused, one that fits alone is read."""
+    paths = [tmp_path / f"{i}.fasta" for i in range(files)]
+    for i, path in enumerate(paths):
+        path.write_bytes(b">genome%d\n" % i + b"ACGTTGCATTAG" * 400_000 + b"\n")
+
+    with pytest.raises(WontFit, match="longer than"):
+        _embed(_plan(lake, *paths), lake, mem_bytes=225 << 20)
+
+    assert lake.read(_embed(_plan(lake, *paths), lake, mem_bytes=240 << 20)).commit.facts["records_out"] == files
 
 
 def test_projection_is_near_what_happens(tmp_path: Path, texts: Any, lake: Lake) -> None:

@@ -21,7 +21,7 @@ from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.parts import Receipt, Task
 from isthmus.prepare.worker import receipt_of
 
-_THREADS = 8
+THREADS = 8  # for small files
 
 OnReceipt = Callable[[Receipt], None]
 OnBadText = Callable[[BadText], None]
@@ -37,9 +37,9 @@ def run_here(tasks: Sequence[Task], on_receipt: OnReceipt, on_bad_text: OnBadTex
             on_bad_text(error)
 
 
-def run_small(tasks: Sequence[Task], on_receipt: OnReceipt, on_bad_text: OnBadText) -> None:
-    """Compute small `tasks` in threads of this process: they wait for the disk more than they compute."""
-    with ThreadPoolExecutor(max_workers=min(_THREADS, len(tasks))) as pool:
+def run_small(tasks: Sequence[Task], threads: int, on_receipt: OnReceipt, on_bad_text: OnBadText) -> None:
+    """Compute small `tasks` in `threads` of this process: they wait for the disk more than they compute."""
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         futures = [pool.submit(_compute_whole, task) for task in tasks]
         try:
             for future in futures:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.core.errors import WontFit
 from isthmus.core.files import human_bytes
 from isthmus.core.plan import Projection
 from isthmus.kernels.batch import Cut
@@ -58,4 +59,28 @@ def project_tasks(tasks: Sequence[Task], sampled: Sequence[Sampled], free_bytes:
         f"about {human_bytes(text_bytes)} of text",
         f"{dim} numbers per read, for the whole and for each half",
     ]
-    return Projection(rows, out_bytes, DRIVER_BYTES + WORKER_BYTES * max(1, workers), free_bytes, tuple(notes))
+    return Projection(rows, out_bytes, memory_bytes(workers), free_bytes, tuple(notes))
+
+
+def memory_bytes(workers: int) -> int:
+    """What this process and `workers` workers take together, as long as no record is longer than `BLOCK_BYTES`."""
+    return DRIVER_BYTES + WORKER_BYTES * max(1, workers)
+
+
+def workers_that_fit(mem_bytes: int, wanted: int) -> int:
+    """As many of `wanted` workers as `mem_bytes` allows. Raises WontFit where it allows none."""
+    least = memory_bytes(1)
+    if mem_bytes < least:
+        raise WontFit(
+            f"one worker needs {human_bytes(least)} of memory, and {human_bytes(mem_bytes)} may be used; "
+            f"give at least {human_bytes(least)} with --memory"
+        )
+    return max(1, min(wanted, (mem_bytes - DRIVER_BYTES) // WORKER_BYTES))
+
+
+def record_limit(mem_bytes: int, workers: int) -> int:
+    """Bytes of a file's text that each of `workers` may hold at once, and so the longest record that it can read.
+
+    A third of what is left over: the text, joined lines, and ids may be as long each.
+    """
+    return BLOCK_BYTES + (mem_bytes - memory_bytes(workers)) // max(1, workers) // 3

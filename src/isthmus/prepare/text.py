@@ -169,7 +169,7 @@ def _read_fully(file: Any, view: memoryview) -> int:
 class Window:
     """A stretch of text in memory: buffer[lo:n] is not yet read; `base` is the text offset of buffer[0].
 
-    It slides in place. It grows, by doubling, only where one record is longer than it, up to `limit_bytes`.
+    It slides in place. It grows, by doubling, only where one record is longer than it, up to `limit_bytes` and no further.
     """
 
     def __init__(self, source: Source, *, base: int, limit_bytes: int, name: str) -> None:
@@ -204,8 +204,8 @@ class Window:
         self.lo = min(self.n, offset - self.base)
 
     def _grow(self) -> None:
-        size = 2 * len(self.buffer)
-        if size > self._limit:
+        size = min(2 * len(self.buffer), self._limit)
+        if size <= len(self.buffer):
             raise WontFit(
                 f"{self._name}: the record at byte {self.base:,} of the text is longer than "
                 f"{human_bytes(len(self.buffer))}, all that one worker may hold of it; give more with --memory, "
