@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 
 PADDED = 112  # columns of the basis as the compiled kernel reads it: seven vectors of 16 floats
 KERNEL4_DIM = 103
+# Raised whenever the bytes of an embedding change: part of plans and manifests. tests/kernels/test_scan_golden.py.
+VERSIONS = {"kernel:4": 2, "kmer:3": 1, "kmer:4": 1, "kmer:5": 1, "kmer:6": 1}
 _CODES = {"A": 0, "C": 1, "T": 2, "G": 3}  # (letter >> 1) & 3, which costs no table
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
@@ -27,6 +29,7 @@ class Profiles:
 
     Args:
         name:    `kmer:3` to `kmer:6`, or `kernel:4`.
+        version: stands for the bytes that are computed; another version, other bytes.
         k:       length of the k-mers; 0 for no features at all.
         dim:     numbers per profile.
         kmers:   the canonical k-mers, in lexicographic order.
@@ -36,6 +39,7 @@ class Profiles:
     """
 
     name: str
+    version: int
     k: int
     dim: int
     kmers: tuple[str, ...]
@@ -49,10 +53,10 @@ def profiles(name: str) -> Profiles:
     """The profiles called `name`. Raises InvalidInput for one that does not exist."""
     if name == "none":
         empty = np.zeros(0, np.uint16)
-        return Profiles(name, 0, 0, (), empty, empty, None)
+        return Profiles(name, 0, 0, 0, (), empty, empty, None)
     if name == "kernel:4":
         return _tables(name, 4, kernel4_basis())
-    if name in ("kmer:3", "kmer:4", "kmer:5", "kmer:6"):
+    if name in VERSIONS:
         return _tables(name, int(name[-1]), None)
     raise InvalidInput(f"embedding {name!r} does not exist; use kernel:4, kmer:3, kmer:4, kmer:5 or kmer:6")
 
@@ -84,7 +88,7 @@ def _tables(name: str, k: int, basis: Array | None) -> Profiles:
         padded = _on_line(len(kmers))
         padded[:, : basis.shape[1]] = basis
     dim = len(kmers) if basis is None else basis.shape[1]
-    return Profiles(name, k, dim, kmers, forward, np.array(mirrored, np.uint16), padded)
+    return Profiles(name, VERSIONS[name], k, dim, kmers, forward, np.array(mirrored, np.uint16), padded)
 
 
 def _on_line(rows: int) -> Array:

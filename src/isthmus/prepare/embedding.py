@@ -41,10 +41,11 @@ def make_plan(
     part_bytes: int = PART_BYTES,
 ) -> Plan:
     """The plan to clean `sources` and embed them with `with_`. Raises InvalidInput for an unknown embedding."""
-    profiles(with_)
+    made = profiles(with_)
     clean = cleaning or Cleaning()
     params: dict[str, Json] = {
         "with": with_,
+        "embedder_version": made.version,
         "min_length": clean.min_length,
         "min_mean_quality": float(clean.min_mean_quality),
         "max_n_share": float(clean.max_n_share),
@@ -294,7 +295,7 @@ class _Work:
             rows=sum(rows),
             shards=tuple(_shard(files[0], n) for files, n in zip(shards, rows, strict=True)),
             halves=tuple(_shard(files[1], n) for files, n in zip(shards, rows, strict=True)),
-            embedder={"name": made.name, "version": 1, "symmetry": "strand"},
+            embedder={"name": made.name, "version": made.version, "symmetry": "strand"},
         )
         for warning in facts["warnings"]:
             self.progress.note(warning)

@@ -169,7 +169,7 @@ def _read_fully(file: Any, view: memoryview) -> int:
 class Window:
     """A stretch of text in memory: buffer[lo:n] is not yet read; `base` is the text offset of buffer[0].
 
-    It slides in place. It grows, by doubling, only where one record is longer than it, up to `limit_bytes` and no further.
+    It slides in place. It grows, by doubling, only where one record is longer than it, up to `limit_bytes`.
     """
 
     def __init__(self, source: Source, *, base: int, limit_bytes: int, name: str) -> None:
