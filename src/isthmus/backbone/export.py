@@ -25,12 +25,14 @@ def export(lake: Lake, ref: Ref, *, form: str, to: Path, truth: Mapping[str, str
 
     `csv` and `parquet` hold the table (labels: id, source, cluster, confidence, flags), with a column `truth` where
     `truth` maps ids to labels (null for an id it does not know); `npy` holds the (N, D) array.
-    Holds one batch in memory. Raises InvalidInput, NotFound where the product has no array, WontFit.
+    Holds one batch in memory. Checksums of what is given out are compared first.
+    Raises InvalidInput, NotFound where the product has no array, Corrupt, WontFit; `to` is as before then.
     """
     if to.is_dir():
         raise InvalidInput(f"{to} is a folder; give the path of a file, as in {to / f'{ref.product}.{form}'}")
     if form == "npy":
         return _export_array(lake, ref, to)
+    lake.verify(ref, ["table"])
     batches = _batches(lake, ref, truth)
     first = next(batches)
     rows = 0
@@ -69,7 +71,8 @@ def _export_array(lake: Lake, ref: Ref, to: Path) -> int:
     snapshot = lake.read(ref)
     if snapshot.manifest is None:
         raise NotFound(f"{ref} has no array; export it as csv or parquet")
-    rows = lake.array(ref)
+    lake.verify(ref, ["shards"])
+    rows = snapshot.array()
     header = {"descr": snapshot.manifest.dtype, "fortran_order": False, "shape": rows.shape}
     with replacing(to) as handle:
         np.lib.format.write_array_header_1_0(handle, header)

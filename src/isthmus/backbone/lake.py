@@ -5,7 +5,7 @@ Any number of processes may read and commit at once. delta-rs must not cross a `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from isthmus.backbone import committing, place
-from isthmus.backbone.arrays import ArrayView, HalvesView, Manifest, read_manifest
+from isthmus.backbone.arrays import ArrayView, HalvesView, Manifest, Shard, read_manifest
 from isthmus.backbone.checksum import xxh3_128_file
 from isthmus.backbone.committing import Change
 from isthmus.backbone.delta import ProductTable
@@ -25,7 +25,10 @@ from isthmus.core.commit import Commit
 from isthmus.core.errors import Corrupt, InvalidInput, NotFound
 from isthmus.core.ref import Name, Ref
 
-__all__ = ["Change", "Lake", "Snapshot"]
+__all__ = ["PARTS", "Change", "Lake", "Snapshot"]
+
+_MEND = "restore it from a copy or make the product again under another name (--into)"
+PARTS = ("table", "shards", "halves")  # of a version, as far as it has them
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,12 @@ class Lake:
         return None if found is None else found.commit.ref
 
     def array_folder(self, name: Name, plan_id: str) -> Path:
-        """The folder where the shards of a plan are written before its commit; made here."""
+        """The folder where the shards of a plan are written before its commit; made here.
+
+        Raises InvalidInput where it may not be written, WontFit on a full disk.
+        """
         folder = self._folder(name) / "arrays" / plan_id
-        folder.mkdir(parents=True, exist_ok=True)
+        place.make_folder(folder)
         return folder
 
     def commit(self, change: Change) -> Ref:
@@ -196,19 +202,26 @@ class Lake:
             fresh += [table.record(version).commit for version in range(seen + 1, table.newest() + 1)]
         return sorted(fresh, key=lambda commit: (commit.when, commit.ref))
 
-    def verify(self, ref: Ref) -> int:
-        """Read every byte of one version again and compare checksums; returns the bytes read.
+    def verify(self, ref: Ref, parts: Collection[str] = PARTS) -> int:
+        """Read every byte of one version again and compare checksums; returns the bytes read. Nothing is remembered.
 
-        Raises Corrupt for the first file that is missing, cut or changed: file, found, expected.
+        Args:   parts: which of `table`, `shards` and `halves` to read; all of them where it is left out.
+        Raises: Corrupt for the first file that is missing, cut or changed: file, found, expected. NotFound.
         """
         table, snapshot = self._table(ref.name), self.read(ref)
-        expected = {table.folder / path: digest for path, digest in self._tables_of(table, ref.version).items()}
-        if snapshot.manifest is not None:
-            snapshot.array().check()
-            snapshot.halves().check() if snapshot.manifest.halves else None
-            folder = snapshot._with_array()[1]
-            shards = snapshot.manifest.shards + snapshot.manifest.halves
-            expected |= {folder / shard.path: shard.xxh3_128 for shard in shards}
+        expected: dict[Path, str] = {}
+        if "table" in parts:
+            expected |= {table.folder / path: digest for path, digest in self._tables_of(table, ref.version).items()}
+        if snapshot.manifest is not None and snapshot.array_folder is not None:
+            manifest = snapshot.manifest
+            shards: tuple[Shard, ...] = ()
+            if "shards" in parts:
+                snapshot.array().check()
+                shards += manifest.shards
+            if "halves" in parts and manifest.halves:
+                snapshot.halves().check()
+                shards += manifest.halves
+            expected |= {snapshot.array_folder / shard.path: shard.xxh3_128 for shard in shards}
         return sum(_verified(path, digest) for path, digest in expected.items())
 
     def _tables_of(self, table: ProductTable, version: int) -> dict[str, str]:
@@ -268,7 +281,7 @@ def _verified(path: Path, expected: str) -> int:
     try:
         found = xxh3_128_file(path)
     except NotFound:
-        raise Corrupt(f"{path}: found no file; expected checksum {expected}; restore it from a copy") from None
+        raise Corrupt(f"{path}: found no file; expected checksum {expected}; {_MEND}") from None
     if found != expected:
-        raise Corrupt(f"{path}: found checksum {found}; expected {expected}; restore it from a copy")
+        raise Corrupt(f"{path}: found checksum {found}; expected {expected}; {_MEND}")
     return path.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -38,6 +39,31 @@ def settle(root: Path, *, create: bool) -> None:
             f"{root}: cannot be made or read here ({error.strerror}); choose a folder you may write to with --lake"
         ) from error
     _check(marker)
+
+
+def make_folder(path: Path, *, new: bool = False) -> None:
+    """Make a folder of a lake or its scratch, and those above it; with `new`, FileExistsError where it is there.
+
+    Raises: InvalidInput where nobody may write here, naming the folder that stands in the way. WontFit: a full disk.
+    """
+    try:
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=not new)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        there = next((one for one in path.parents if _is_there(one)), path)
+        raise InvalidInput(
+            f"{path}: cannot be made, since {there} cannot be written to ({error.strerror}); choose a folder you may "
+            "write to, with --lake or, for work in progress, --scratch"
+        ) from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _make(root: Path, marker: Path, *, create: bool) -> None:

@@ -91,9 +91,12 @@ def read_tables(
                 yield from opened.iter_batches(BATCH_ROWS, columns=None if columns is None else list(columns))
         except FileNotFoundError:
             raise Corrupt(f"{path}: found no file; expected rows of the product; restore it from a copy") from None
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk's own; Arrow's have no number
+                raise
             raise Corrupt(
-                f"{path}: found unreadable Parquet ({error}); expected rows; restore it from a copy"
+                f"{path}: found unreadable Parquet ({error}); expected rows; restore it from a copy or make the "
+                "product again under another name (--into)"
             ) from error
 
 

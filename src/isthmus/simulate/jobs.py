@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.backbone.place import make_folder
 from isthmus.core.errors import Corrupt, IsthmusError, JobFailed
 from isthmus.core.files import read_json
 from isthmus.core.job import Job, JobState
@@ -24,12 +25,15 @@ _READ_BYTES = 8 << 20
 
 
 def claim(plan_folder: Path, plan: str) -> Job:
-    """The next attempt at `plan`: its folder is made here, atomically, so that no other process has it too."""
+    """The next attempt at `plan`: its folder is made here, atomically, so that no other process has it too.
+
+    Raises InvalidInput where scratch cannot be written to.
+    """
     while True:
         attempt = 1 + max((job.attempt for job in attempts(plan_folder, plan)), default=0)
         job = Job(plan, attempt, 0, plan_folder / f"{attempt}.0")
         try:
-            job.folder.mkdir(parents=True)
+            make_folder(job.folder, new=True)
         except FileExistsError:
             continue
         return job
@@ -75,13 +79,17 @@ def open_output(folder: Path, path: str) -> npt.NDArray[Any]:
     return array
 
 
-def failure(job: Job, program: str, code: int | None, launcher_log: str) -> JobFailed:
-    """What went wrong, as the first rank to fail wrote it down; else the exit code and the end of the log."""
+def failure(job: Job, program: str, code: int | None, launcher_log: str) -> IsthmusError:
+    """What went wrong, as the first rank to fail wrote it down; else the exit code and the end of the log.
+
+    Damaged input is Corrupt, whoever finds it; all else is JobFailed.
+    """
     records = [read_json(path) for path in sorted(job.folder.glob("error-rank-*.json"))]
     if records:
         first = min(records, key=lambda record: (record["when"], record["rank"]))
         log = job.folder / f"rank-{first['rank']:04d}.log"
-        return JobFailed(
+        kind = Corrupt if first["type"] == Corrupt.__name__ else JobFailed
+        return kind(
             f"{program} failed: rank {first['rank']} on {first['host']}: {first['type']}: {first['message']}; "
             f"log: {log}"
         )

@@ -72,11 +72,11 @@ def simulate(
     Args:   mem_bytes: what all ranks may use together; what this machine can give, where it is None.
     Raises: JobFailed: with the message and log of the rank that failed. WontFit, InvalidInput, Corrupt, Conflict.
     """
+    if ranks < 1:
+        raise InvalidInput(f"{ranks} ranks: ask for at least 1")
     done = lake.find(plan.target, plan.id)
     if done is not None:
         return done
-    if ranks < 1:
-        raise InvalidInput(f"{ranks} ranks: ask for at least 1")
     plan_folder = lake.scratch / "jobs" / plan.id
     job = jobs.finished(plan_folder, plan.id)
     if job is None:
@@ -93,9 +93,14 @@ def simulate(
 
 
 def prepare(plan: Plan, lake: Lake, *, ranks: int, checkpoint_s: float = 20.0) -> Job:
-    """A new attempt at `plan`: its folder with request.json and the columns that ranks need."""
+    """A new attempt at `plan`: its folder with request.json and the columns that ranks need.
+
+    Every byte of the input is read and compared with its checksum first: ranks compute on what was committed, or not
+    at all. Raises Corrupt with the file; InvalidInput where scratch cannot be written to.
+    """
     snapshot = lake.read(source_of(plan))
     manifest = _manifest(snapshot)
+    lake.verify(snapshot.commit.ref)
     job = jobs.claim(lake.scratch / "jobs" / plan.id, plan.id)
     columns = read_columns(snapshot, {"flags": "<i4", "length": "<i4"})
     (job.folder / "in").mkdir()
