@@ -19,7 +19,12 @@ from isthmus.simulate.script import FILE_NAME, ONE_THREAD, render_script
 
 INSTALL_LINE = "pip install mpich mpi4py"
 LAUNCHER_LOG = "launcher.log"
-_FOREIGN = ("SLURM_", "PMI_", "PMIX_", "HYDRA_", "OMPI_", "MPI_LOCAL", "MPIEXEC_", "PALS_", "FLUX_")
+_FOREIGN = (  # what batch systems, launchers, other MPIs and their networks put into an environment
+    *("SLURM_", "SBATCH_", "SRUN_", "PBS_", "PE_HOSTFILE", "SGE_", "LSB_", "LSF_", "LS_JOBPID", "LOADL_", "COBALT_"),
+    *("FLUX_", "PALS_", "ALPS_", "OAR_", "PMI_", "PMIX_", "PRTE_", "HYDRA_", "HYDI_", "MPIEXEC_", "MPI_LOCAL"),
+    *("OMPI_", "OPAL_", "I_MPI_", "MPICH_", "MPIR_", "MV2_", "MPI4PY_", "UCX_", "FI_", "PSM2_", "PSM3_"),
+)
+_LAUNCH = ("-rmk", "user", "-launcher", "fork")  # this machine and no other: no batch system is asked for hosts
 _GRACE_S = 6.0
 
 
@@ -39,7 +44,7 @@ class LocalScheduler:
         text = render_script(
             job.folder,
             python=sys.executable,
-            launcher=[str(mpiexec), "-launcher", "fork", "-n", str(ranks)],
+            launcher=[str(mpiexec), *_LAUNCH, "-n", str(ranks)],
             program=[sys.executable, *program, str(job.folder)],
             environment={**ONE_THREAD, "MPI4PY_RC_THREADS": "false"},
         )
@@ -84,7 +89,11 @@ class LocalScheduler:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` without what other launchers left there; mpiexec would take its hosts from a batch job's."""
+    """`environ` without what other launchers left there.
+
+    mpiexec would take its hosts from a batch job's, and ranks their network from settings for another MPI; ranks of
+    one machine need neither.
+    """
     return {name: value for name, value in environ.items() if not name.startswith(_FOREIGN)}
 
 
@@ -110,7 +119,7 @@ def check_mpi() -> str:
         "from mpi4py import MPI; world = MPI.COMM_WORLD; assert world.allreduce(world.rank + 1) == 3; "
         "print(MPI.Get_library_version().splitlines()[0].strip()) if world.rank == 0 else None"
     )
-    argv = [str(find_mpiexec()), "-launcher", "fork", "-n", "2", sys.executable, "-m", "mpi4py", "-c", code]
+    argv = [str(find_mpiexec()), *_LAUNCH, "-n", "2", sys.executable, "-m", "mpi4py", "-c", code]
     done = shell.run(argv, timeout_s=60, env={**clean_environment(os.environ), **dict(ONE_THREAD)})
     if done.code != 0:
         raise JobFailed(f"two MPI ranks could not be started: {done.stderr.strip()[-500:]}; reinstall: {INSTALL_LINE}")
