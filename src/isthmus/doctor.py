@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isthmus import assembly
 from isthmus.core.errors import IsthmusError, NotInstalled
@@ -14,6 +15,9 @@ from isthmus.core.files import free_bytes, human_bytes
 from isthmus.core.settings import Settings
 from isthmus.core.version import VERSION
 from isthmus.kernels import native
+
+if TYPE_CHECKING:
+    from isthmus.backbone.lake import Lake
 
 _LIBRARIES = ("numpy", "pyarrow", "deltalake", "mpi4py", "mpich", "isal", "scikit-learn")
 
@@ -37,7 +41,12 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_kernels())
     findings.append(_guarded("MPI", assembly.check_mpi))
     findings.append(Finding("free disk", human_bytes(free_bytes(Path(settings.lake))), settings.lake))
-    return [*findings, *_lake(settings)]
+    return [*findings, *examine_lake(settings)]
+
+
+def examine_lake(settings: Settings) -> list[Finding]:
+    """Look at the lake alone: every stored byte, every log, and whether what products were made of can be read."""
+    return list(_lake(settings))
 
 
 def _kernels() -> Finding:
@@ -73,3 +82,22 @@ def _lake(settings: Settings) -> Iterator[Finding]:
             return f"{ref}: every checksum agrees"
 
         yield _guarded(str(name), verify)
+    yield from _health(lake)
+
+
+def _health(lake: Lake) -> Iterator[Finding]:
+    from isthmus.backbone import health
+
+    for error in health.half_there(lake):
+        yield Finding("lake", str(error), ok=False, error=error)
+    try:
+        lost = health.lost_inputs(lake)
+    except IsthmusError as found:
+        yield Finding("lineage", str(found), ok=False, error=found)
+        return
+    for one in lost:
+        of = ", ".join(map(str, one.made))
+        gone = f"gone, so {of} cannot be made again from it, nor be checked against it"
+        yield Finding(
+            str(one.ref), gone if one.error is None else str(one.error), ok=one.error is None, error=one.error
+        )

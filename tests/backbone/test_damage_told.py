@@ -41,7 +41,7 @@ def test_junk_in_the_log_is_corrupt_for_every_caller(lake: Lake, version: int, j
 
     with pytest.raises(Corrupt, match="_delta_log"):
         lake.commit(change)
-    with pytest.raises(Corrupt, match="_delta_log|without isthmus' own record"):
+    with pytest.raises(Corrupt, match=r"_delta_log|without isthmus' own record"):
         lake.table(NAME.at(1))
 
 

@@ -44,7 +44,7 @@ def _not_a_number(raw: bytearray) -> None:
 @pytest.mark.parametrize("kind", ["part", "halves"])
 @pytest.mark.parametrize("damage", [_xor, _zero, _not_a_number])
 def test_a_damaged_shard_is_never_clustered(make_reads, kind: str, damage) -> None:
-    """A flipped byte, zeros or a NaN in any shard or half: Corrupt with the file, found, expected; no job, no product."""
+    """A flipped byte, zeros or a NaN in any shard or half: Corrupt with the file, found, expected; no job."""
     x, halves, _ = blobs(3000, 8, 3, seed=5)
     lake, ref = make_reads(x, halves, shards=(1000, 2000))
     [path] = lake.root.glob(f"gut/reads/arrays/*/{kind}-00001.npy")
