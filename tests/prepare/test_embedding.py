@@ -144,6 +144,53 @@ def test_cleaning_counts_each_read_once(tmp_path: Path, embed: Any, lake: Lake) 
     assert lake.table(ref, ["record"]).column("record").to_pylist() == [3, 4]
 
 
+def test_median_quality_is_of_the_reads_that_are_kept(tmp_path: Path, embed: Any, lake: Lake) -> None:
+    """To a hundredth, the mean of the two middle ones; null where no read has qualities."""
+    path, plain = tmp_path / "a.fastq", tmp_path / "b.fasta"
+    path.write_text("".join(f"@r{q}\nACGTAC\n+\n{chr(33 + q) * 6}\n" for q in (2, 10, 20, 31, 40)))
+    plain.write_text(">a\nACGTACGT\n>empty\n")
+
+    cut, whole = embed(path, into="gut.cut", min_mean_quality=5), embed(path, into="gut.whole")
+
+    assert lake.read(cut).commit.facts["quality"] == {"median": 25.5}
+    assert lake.read(whole).commit.facts["quality"] == {"median": 20.0}
+    assert lake.read(embed(plain, into="gut.plain")).commit.facts["quality"] == {"median": None}
+
+
+@pytest.mark.usefixtures("no_small_inputs")
+@pytest.mark.parametrize("with_", ["kernel:4", "kmer:6"])
+def test_reads_that_repeat_are_counted(with_: str, tmp_path: Path, texts: Any, embed: Any, lake: Lake) -> None:
+    """Copies in any file and any part, from either strand; other reads, and reads without a k-mer, are none."""
+    reads = texts.reads(200, 150, seed=3)
+    many = [(name, seq, qual) for name, seq, qual in reads if len(seq) >= 30]
+    other = [
+        (f"c{i}", seq[::-1].translate(str.maketrans("ACGT", "TGCA")), qual) for i, (_, seq, qual) in enumerate(many)
+    ]
+    (tmp_path / "a.fastq").write_bytes(texts.fastq(many))
+    (tmp_path / "b.fastq").write_bytes(
+        texts.fastq([*many[:40], *other[:7], ("n1", "N" * 9, "I" * 9), ("n2", "N" * 9, "I" * 9)])
+    )
+
+    alone = embed(tmp_path / "a.fastq", into="gut.alone", with_=with_, part_bytes=5000)
+    both = embed(tmp_path / "a.fastq", tmp_path / "b.fastq", into="gut.both", with_=with_, part_bytes=5000, workers=2)
+
+    assert lake.read(alone).commit.facts["duplicate_reads"] == 0
+    assert lake.read(both).commit.facts["duplicate_reads"] == 47
+    assert not any("copies" in text for text in lake.read(both).commit.facts["warnings"])
+
+
+def test_mostly_copies_is_warned_of(tmp_path: Path, texts: Any, embed: Any, lake: Lake) -> None:
+    """A thousand times the same read looks like one organism: the facts say what it is."""
+    ((_, seq, qual),) = texts.reads(1, 5000, seed=3)
+    path = tmp_path / "a.fastq"
+    path.write_bytes(texts.fastq([(f"r{i}", seq, qual) for i in range(1000)]))
+
+    facts = lake.read(embed(path)).commit.facts
+
+    assert facts["duplicate_reads"] == 999
+    assert any("999 of 1,000 reads are copies" in text for text in facts["warnings"])
+
+
 def test_cleaning_that_takes_all_is_refused(tmp_path: Path, embed: Any, lake: Lake) -> None:
     """Nothing is committed, and the error says which filter took the reads."""
     path = tmp_path / "a.fastq"

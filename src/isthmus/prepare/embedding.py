@@ -19,11 +19,12 @@ from isthmus.core.plan import FileInput, Json, Plan, Projection
 from isthmus.core.progress import Progress
 from isthmus.core.ref import Name, Ref
 from isthmus.kernels.profiles import profiles
+from isthmus.prepare import facts as facts_of
 from isthmus.prepare import local, table
 from isthmus.prepare.cleaning import Cleaning
 from isthmus.prepare.compute import BadText, compute
 from isthmus.prepare.explain import explain
-from isthmus.prepare.parts import PART_BYTES, Receipt, Task, read_receipt, read_rows
+from isthmus.prepare.parts import PART_BYTES, Receipt, Task, read_receipt
 from isthmus.prepare.projection import project_tasks, record_limit, sample, workers_that_fit
 from isthmus.prepare.sniff import Kind, sniff
 from isthmus.prepare.text import BLOCK_BYTES
@@ -283,8 +284,7 @@ class _Work:
     def commit(self) -> Ref:
         """Commit the table, the manifest and the facts."""
         with self.watch.stage("facts"):
-            tally = self._tally()
-            facts = self._facts(tally)
+            facts = self._facts()
         self._refuse_nothing(facts)
         shards = [list(one.files.items()) for parts in self.parts for one in parts if one.rows]
         rows = [one.rows for parts in self.parts for one in parts if one.rows]
@@ -311,48 +311,15 @@ class _Work:
             )
         )
 
-    def _tally(self) -> table.Tally:
-        tally = table.Tally()
-        for task, parts in zip(self.tasks, self.parts, strict=True):
-            hashes = []
-            for receipt in parts:
-                rows, _ = read_rows(task, receipt)
-                tally.add(rows)
-                hashes.append(rows["hash"].copy())
-            tally.add_names(hashes)
-        return tally
-
-    def _facts(self, tally: table.Tally) -> dict[str, Any]:
-        files = [
-            _file_facts(one, kind, parts)
-            for one, kind, parts in zip(_files(self.plan), self.kinds, self.parts, strict=True)
-        ]
-        receipts = [one for parts in self.parts for one in parts]
-        sums = {key: sum(one[key] for one in files) for key in ("records_in", "records_out", "bases_in", "bases_out")}
+    def _facts(self) -> dict[str, Any]:
+        tally = facts_of.tally(self.tasks, self.parts)
+        found = facts_of.facts(self.plan, self.kinds, self.parts, tally)
         return {
-            "files": files,
-            **sums,
-            "dropped": _dropped(receipts),
-            "length": tally.lengths(),
-            "flagged": {"no_kmers": tally.no_kmers, "half_empty": tally.half_empty},
-            "duplicate_names": tally.duplicate_names,
-            "parts": {"total": len(receipts), "reused": self.done.reused},
+            **found,
+            "parts": {"total": sum(map(len, self.parts)), "reused": self.done.reused},
             "workers": self.workers,
             "seconds": {stage: round(spent, 4) for stage, spent in self.watch.seconds.items()},
-            "cpu_seconds": round(sum(one.cpu_seconds for one in receipts), 4),
-            "warnings": self._warnings(tally, files),
         }
-
-    def _warnings(self, tally: table.Tally, files: Sequence[Mapping[str, Any]]) -> list[str]:
-        warnings = [text for kind in self.kinds for text in kind.warnings]
-        if tally.duplicate_names:
-            warnings.append(
-                f"{tally.duplicate_names:,} read(s) repeat the name of an earlier read of their file; "
-                "the columns source and record tell them apart"
-            )
-        if cast("float", self.plan.params["min_mean_quality"]) > 0 and any(one["format"] == "fasta" for one in files):
-            warnings.append("FASTA has no qualities: the filter by mean quality let all of its reads pass")
-        return warnings
 
     def _refuse_nothing(self, facts: Mapping[str, Any]) -> None:
         if facts["records_out"]:
@@ -371,24 +338,3 @@ def _task_bytes(task: Task) -> int:
 def _shard(entry: tuple[str, tuple[int, str]], rows: int) -> Shard:
     path, (_, digest) = entry
     return Shard(Path(path).name, rows, digest)
-
-
-def _dropped(receipts: Sequence[Receipt]) -> dict[str, int]:
-    names = ("too_short", "low_quality", "many_n")
-    return {name: sum(one.dropped[i] for one in receipts) for i, name in enumerate(names)}
-
-
-def _file_facts(one: FileInput, kind: Kind, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    return {
-        "source": one.source,
-        "sample": one.sample,
-        "format": kind.format,
-        "compression": kind.compression,
-        "bytes": one.size,
-        "text_bytes": one.size if kind.compression == "plain" else receipts[-1].text_end,
-        "records_in": sum(r.records for r in receipts),
-        "records_out": sum(r.rows for r in receipts),
-        "bases_in": sum(r.bases_in for r in receipts),
-        "bases_out": sum(r.bases_out for r in receipts),
-        "dropped": _dropped(receipts),
-    }

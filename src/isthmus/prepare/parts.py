@@ -8,6 +8,7 @@ A record belongs to the part in which its first byte lies. Borders depend on the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from isthmus.backbone.arrays import HalvesWriter, RowWriter
 from isthmus.backbone.checksum import xxh3_128_file
@@ -23,7 +25,7 @@ from isthmus.core.files import read_json, replacing, write_json
 from isthmus.kernels.batch import ROW, Batch
 
 PART_BYTES = 64 << 20
-FORMAT = "isthmus-part/1"
+FORMAT = "isthmus-part/2"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class Task:
     def ids_path(self, part: int) -> Path:
         return Path(self.parts_folder) / f"{self.stem(part)}.ids"
 
+    def keys_path(self, part: int) -> Path:
+        return Path(self.parts_folder) / f"{self.stem(part)}.keys"
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -79,7 +84,7 @@ class Receipt:
         text_end:    length of the file's whole text, where the part reached its end; else -1.
         records, bases_in, bases_out, dropped: counts; dropped by too_short, low_quality, many_n.
         rows:        records kept; 0: the part has no files.
-        files:       path -> (bytes, xxh3-128) of shard, halves, rows and ids, in this order.
+        files:       path -> (bytes, xxh3-128) of shard, halves, rows, ids and keys, in this order.
         cpu_seconds, wall_seconds: what it took.
     """
 
@@ -127,8 +132,34 @@ def read_receipt(task: Task, part: int) -> Receipt | None:
     return receipt
 
 
+@functools.cache
+def _multipliers(n: int) -> npt.NDArray[np.uint64]:
+    """`n` odd numbers of 64 bits: splitmix64 (Steele, Lea and Flood 2014) from 0 on; uint64 (n,)."""
+    out = []
+    for i in range(1, n + 1):
+        x = i * 0x9E3779B97F4A7C15 % 2**64
+        x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+        out.append((x ^ x >> 31) | 1)
+    return np.array(out, np.uint64)
+
+
+def profile_keys(whole: npt.NDArray[np.float32], lengths: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """A number per read that is the same for reads of one length and one profile, and hardly ever else.
+
+    A sum of the bits of all features (two at a time where their number is even: no copy) and the length, each times an
+    odd number, modulo 2^64.
+    Args: whole: (n, dim), contiguous; lengths: (n,). Returns: uint64 (n,).
+    """
+    bits = whole.view(np.uint32).astype(np.uint64) if whole.shape[1] % 2 else whole.view(np.uint64)
+    factors = _multipliers(bits.shape[1] + 1)
+    keys: npt.NDArray[np.uint64] = bits @ factors[:-1]
+    keys += lengths.astype(np.uint64) * factors[-1]
+    return keys
+
+
 class PartWriter:
-    """Streams one part to disk: shard, halves, rows and ids, each by rename; then the receipt, last of all."""
+    """Streams one part to disk: shard, halves, rows, ids and keys, each by rename; then the receipt, last of all."""
 
     def __init__(self, task: Task, part: int, dim: int) -> None:
         self._task, self._part, self._dim = task, part, dim
@@ -151,6 +182,7 @@ class PartWriter:
         self._halves = self._stack.enter_context(HalvesWriter(self._halves_path, self._dim))
         self._row_file: BinaryIO = self._stack.enter_context(replacing(self._task.rows_path(self._part), durable=False))
         self._id_file: BinaryIO = self._stack.enter_context(replacing(self._task.ids_path(self._part), durable=False))
+        self._key_file: BinaryIO = self._stack.enter_context(replacing(self._task.keys_path(self._part), durable=False))
 
     def append(self, batch: Batch, base: int) -> None:
         """Add what one scan found; `base` is the text offset of its buffer. Record numbers count from 0 here."""
@@ -163,6 +195,7 @@ class PartWriter:
             self._halves.append(batch.halves)
             self._row_file.write(batch.rows.view(np.uint8).data)
             self._id_file.write(batch.ids.data)
+            self._key_file.write(profile_keys(batch.whole, batch.rows["length"]).data)
         self._rows += len(batch.rows)
         self._records += batch.records
         self._bases_in += batch.bases_in
@@ -176,7 +209,8 @@ class PartWriter:
         its files, and one that a power cut parted from them does not count.
         """
         self._stack.close()
-        paths = [self._shard, self._halves_path, self._task.rows_path(self._part), self._task.ids_path(self._part)]
+        of_task = (self._task.rows_path, self._task.ids_path, self._task.keys_path)
+        paths = [self._shard, self._halves_path, *(path(self._part) for path in of_task)]
         if not self._rows:
             paths = []
         receipt = Receipt(
@@ -203,3 +237,8 @@ def read_rows(task: Task, receipt: Receipt) -> tuple[np.ndarray[Any, Any], bytes
     if not receipt.rows:
         return np.empty(0, ROW), b""
     return np.fromfile(task.rows_path(receipt.part), ROW), task.ids_path(receipt.part).read_bytes()
+
+
+def read_keys(task: Task, receipt: Receipt) -> npt.NDArray[np.uint64]:
+    """The `profile_keys` of a finished part's rows; uint64 (rows,)."""
+    return np.fromfile(task.keys_path(receipt.part), np.uint64) if receipt.rows else np.empty(0, np.uint64)

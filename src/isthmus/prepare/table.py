@@ -15,17 +15,28 @@ from isthmus.core.plan import FileInput
 from isthmus.prepare.parts import Receipt, Task, read_rows
 
 BATCH_ROWS = 65536
+_QUALITY_STEPS = 100  # per unit of quality
 
 
 class Tally:
-    """Sums over the rows that were seen: lengths, flags, names that occur more than once within their file."""
+    """Sums over the rows that were seen: lengths, qualities, flags, names and reads that occur more than once.
+
+    Holds 8 bytes per read, its key, until `duplicate_reads` is asked for.
+    """
 
     def __init__(self) -> None:
         self._lengths: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._counts: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._qualities: npt.NDArray[np.int64] = np.zeros(94 * _QUALITY_STEPS, np.int64)
+        self._keys: list[npt.NDArray[np.uint64]] = []
         self.no_kmers = self.half_empty = self.duplicate_names = 0
 
-    def add(self, rows: Any) -> None:
+    def add(self, rows: Any, keys: npt.NDArray[np.uint64]) -> None:
+        """Add the rows of a part (ROW), and their keys, see `parts.profile_keys`."""
+        known = rows["quality"][~np.isnan(rows["quality"])]
+        places = np.rint(known.astype(np.float64) * _QUALITY_STEPS).astype(np.int64)
+        self._qualities += np.bincount(places, minlength=len(self._qualities))
+        self._keys.append(keys[rows["flags"] & int(ReadFlag.NO_KMERS) == 0])
         self.no_kmers += int(np.count_nonzero(rows["flags"] & int(ReadFlag.NO_KMERS)))
         self.half_empty += int(np.count_nonzero(rows["flags"] & int(ReadFlag.HALF_EMPTY)))
         lengths, counts = np.unique(rows["length"], return_counts=True)
@@ -38,6 +49,21 @@ class Tally:
         """All names of one file, as 64-bit hashes: counts the reads that repeat the name of an earlier one."""
         both = np.concatenate(hashes) if hashes else np.empty(0, np.uint64)
         self.duplicate_names += len(both) - len(np.unique(both))
+
+    def duplicate_reads(self) -> int:
+        """Reads with a k-mer that have the length and the profile of an earlier one: copies, from either strand."""
+        keys = np.concatenate(self._keys) if self._keys else np.empty(0, np.uint64)
+        self._keys.clear()
+        keys.sort()
+        return int(np.count_nonzero(keys[1:] == keys[:-1]))
+
+    def median_quality(self) -> float | None:
+        """Median of the mean qualities, to a hundredth; None where no read has any."""
+        n = int(self._qualities.sum())
+        if not n:
+            return None
+        places = np.searchsorted(np.cumsum(self._qualities), [(n - 1) // 2, n // 2], side="right")
+        return float(places.mean() / _QUALITY_STEPS)
 
     def lengths(self) -> dict[str, Any]:
         """min, median, mean, max and N50 (half of all bases lie in reads at least as long), in bases."""
