@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "simulate"))
 from conftest import blobs, make_reads  # noqa: F401  the fixture of the simulate tests
 
 from isthmus.backbone.lake import Lake
-from isthmus.core.errors import JobFailed, NotInstalled
+from isthmus.core.errors import Corrupt, JobFailed, NotInstalled
 from isthmus.core.job import JobState
 from isthmus.core.progress import Silent
 from isthmus.core.ref import Name, Ref
@@ -81,7 +81,7 @@ def test_a_rank_that_raises_ends_the_job_in_seconds_with_its_message(make_reads)
     lake, ref = make_reads(x, halves)
     began = time.monotonic()
 
-    with pytest.raises(JobFailed, match=r"rank 2 on .*: Corrupt: x, row 12,500: .*rank-0002\.log") as caught:
+    with pytest.raises(Corrupt, match=r"rank 2 on .*: Corrupt: x, row 12,500: .*rank-0002\.log") as caught:
         simulation.simulate(_plan(lake, ref), lake, LocalScheduler(), ranks=3, progress=Silent())
 
     assert time.monotonic() - began < 20

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import blobs
 
-from isthmus.core.errors import JobFailed
+from isthmus.core.errors import Corrupt
 from isthmus.core.progress import Silent
 from isthmus.core.ref import Name
 from isthmus.simulate import simulation
@@ -115,7 +115,7 @@ def test_not_a_number_in_a_row_names_the_row(make_reads):
     lake, ref = make_reads(x, halves)
     plan = simulation.make_plan("kmeans", ref, lake, into=INTO, params={"scale": "z"})
 
-    with pytest.raises(JobFailed, match=r"x, row 417: found NaN"):
+    with pytest.raises(Corrupt, match=r"x, row 417: found NaN"):
         simulation.simulate(plan, lake, LocalScheduler(), ranks=2, progress=Silent())
 
     assert [str(name) for name in lake.names()] == ["gut.reads"]
