@@ -38,7 +38,7 @@ from isthmus.simulate.script import ONE_THREAD
 
 FEW, MANY, END = 2, 12, 300
 SHAPES = ((103, 12), (103, 64), (20, 64))
-BLOBS, NEAR, FAR, SEED = 40, 3.0, 6.0, 7  # distances of blobs in standard deviations of their noise
+BLOBS, NEAR, FAR, SEED = 40, 3.0, 12.0, 7  # distances of blobs in standard deviations of their noise
 CLOSE = 1e-6
 Found = dict[str, Any]
 
