@@ -234,6 +234,19 @@ def test_clusters_of_less_than_one_genome_may_be_its_parts(reads: int, said_so: 
     assert ("Perhaps no more than one organism" in verdict.headline) is said_so
 
 
+@pytest.mark.parametrize(("gc", "one"), [((0.44, 0.55, 0.5), True), ((0.32, 0.43, 0.66), False)])
+def test_clusters_far_apart_in_gc_are_not_parts_of_one_genome(gc: tuple[float, ...], one: bool) -> None:
+    """Three small clusters 11 points of GC apart may be one phage; 34 points apart they are said to be several."""
+    facts = clusters_facts([60, 60, 60])
+    for cluster, own in zip(facts["clusters"], gc, strict=True):
+        cluster["gc"] = own
+
+    verdict = what_clusters_support(reads_facts(), facts)
+
+    assert ("Perhaps no more than one organism" in verdict.headline) is one
+    assert any("GC spans 34 points" in text for text in verdict.findings) is not one
+
+
 @pytest.mark.parametrize("sizes", [[], [40, 10]])
 def test_hardly_any_assigned_read_is_no_result(sizes: list[int]) -> None:
     """More than half unassigned, or no cluster at all: not ok."""

@@ -22,6 +22,7 @@ NEAR_THRESHOLD = 0.05  # a pair this close above the merge threshold might as we
 SMALL_CLUSTER_READS = 20
 FEW_FOR_ONE = 100  # reads below which one cluster says nothing: merging cannot believe clusters of a dozen reads
 ONE_GENOME_BP = 4_000_000  # bacterial genomes have some 0.5 to 10 Mb, half of them under about 4
+ONE_GENOME_GC = 0.15  # stretches of one genome differ less in GC: the two arms of phage lambda by some 0.1
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _one_cluster(facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
 
 def _several_clusters(clusters: Sequence[Mapping[str, Any]], total: int, agree: float | None) -> str:
     bp = sum(int(one["bp"]) for one in clusters)
-    if bp < ONE_GENOME_BP:
+    if bp < ONE_GENOME_BP and _gc_span(clusters) <= ONE_GENOME_GC:
         return (
             f"Perhaps no more than one organism: the {count(len(clusters), 'cluster')} hold {bases(bp)} together, less "
             f"than one usual bacterial genome ({bases(ONE_GENOME_BP)}), and may be stretches of one small genome, such "
@@ -301,7 +302,23 @@ def _chimeras(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]], t
     )
 
 
-_CLUSTER_RULES = (_strangers, _unassigned, _ambiguous_pairs, _weak_clusters, _small_clusters, _chimeras)
+def _little_in_all(facts: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]], total: int) -> str:
+    bp, span = sum(int(one["bp"]) for one in clusters), _gc_span(clusters)
+    if len(clusters) < 2 or bp >= ONE_GENOME_BP or span <= ONE_GENOME_GC:
+        return ""
+    return (
+        f"The clusters hold {bases(bp)} together, less than one usual bacterial genome ({bases(ONE_GENOME_BP)}); their "
+        f"GC spans {span * 100:.0f} points, more than stretches of one genome do."
+    )
+
+
+_CLUSTER_RULES = (_strangers, _unassigned, _little_in_all, _ambiguous_pairs, _weak_clusters, _small_clusters, _chimeras)
+
+
+def _gc_span(clusters: Sequence[Mapping[str, Any]]) -> float:
+    """Difference between the highest and the lowest GC share of the clusters; 0 where fewer than two are known."""
+    known = [float(one["gc"]) for one in clusters if one.get("gc") is not None]
+    return max(known) - min(known) if known else 0.0
 
 
 def _clusters(numbers: Sequence[int]) -> str:
