@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "simulate"))
 from conftest import blobs, make_reads  # noqa: F401  the fixture of the simulate tests
 
 from isthmus.backbone.lake import Lake
-from isthmus.core.errors import Corrupt, JobFailed, NotInstalled
+from isthmus.core.errors import Corrupt, NotInstalled
 from isthmus.core.job import JobState
 from isthmus.core.progress import Silent
 from isthmus.core.ref import Name, Ref
