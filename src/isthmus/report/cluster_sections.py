@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -160,14 +160,20 @@ def pairs(found: Survey) -> dict[str, Any]:
     return {
         "threshold": threshold,
         "rows": [
-            {"a": int(one["a"]), "b": int(one["b"]), "kept": float(one["kept_share"])}
-            for one in (facts.get("pairs") or [])[:20]
+            {"a": int(one["a"]), "b": int(one["b"]), "kept": float(one["kept_share"]), "bound": one.get("kept_bound")}
+            for one in sorted(facts.get("pairs") or [], key=_surely_kept)[:20]
         ],
         "merges": [
             {"kept": float(one["kept_share"]), "left": one.get("clusters")} for one in facts.get("merges") or []
         ],
         "k_start": facts.get("k_start"),
     }
+
+
+def _surely_kept(pair: Mapping[str, Any]) -> float:
+    """The lower bound that decides on merging; the share itself for products of before it was kept."""
+    bound = pair.get("kept_bound")
+    return float(pair["kept_share"] if bound is None else bound)
 
 
 def confidence(found: Survey) -> dict[str, Any] | None:

@@ -25,30 +25,28 @@ class Truth:
         number = {name: i for i, name in enumerate(self.names)}
         self._code = {name: number[label] for name, label in by_id.items()}
         self._met: set[str] = set()
+        self.example = ""
 
     def codes(self, ids: Sequence[str]) -> Ints:
         """(n,) label number of each id, -1 where the file does not name it; remembers the ids that it met."""
         found = np.fromiter((self._code.get(one, -1) for one in ids), np.int64, count=len(ids))
+        self.example = self.example or next(iter(ids), "")
         self._met.update(ids[int(i)] for i in np.flatnonzero(found >= 0))
         return found
 
-    def check(self, dropped: int) -> None:
-        """Raise InvalidInput where the file cannot belong to these reads.
+    def check(self) -> int:
+        """Number of ids that no read carries: the file may be of a larger set, of which these reads are a part.
 
-        Args: dropped: reads that cleaning removed; the truth may name those too, and no more.
+        Raises: InvalidInput where no id is the name of a read.
         """
         unknown = [one for one in self._code if one not in self._met]
         if len(unknown) == len(self._code):
             raise InvalidInput(
                 f"truth file {self.path}: none of its {len(unknown):,} ids is the name of a read (first: "
-                f"{unknown[0]!r}); expected names as in the reads' files, up to the first blank"
+                f"{unknown[0]!r}; a read's name: {self.example!r}); expected names as in the reads' files, up to the "
+                "first blank"
             )
-        if len(unknown) > dropped:
-            raise InvalidInput(
-                f"truth file {self.path}: {len(unknown):,} of its {len(self._code):,} ids are not among the reads "
-                f"(first: {unknown[0]!r}), and cleaning dropped only {dropped:,}; remove these lines, or give the "
-                "truth of these reads"
-            )
+        return len(unknown)
 
 
 def labelled(

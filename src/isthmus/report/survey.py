@@ -40,6 +40,7 @@ class Known:
     scores: Scores
     cells: Counts
     purity_at_cut: tuple[float, ...]
+    unknown_ids: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def survey(lake: Lake, clusters: Ref, truth_path: Path | None) -> Survey:
         points=points,
         centres=read_map.centres(places, labels.of_row[rows]),
         kmers=_kmers(reads, rows, labels.of_row[rows]),
-        known=_known(labels, truth, facts, reads.commit.facts),
+        known=_known(labels, truth, facts),
     )
 
 
@@ -139,12 +140,10 @@ def _kmers(reads: Snapshot, rows: tally.Ints, cluster: npt.NDArray[np.int32]) ->
     return telling_kmers(reads.array().take(rows), cluster, embedder)
 
 
-def _known(
-    labels: tally.Labels, truth: known.Truth | None, facts: Mapping[str, Any], reads_facts: Mapping[str, Any]
-) -> Known | None:
+def _known(labels: tally.Labels, truth: known.Truth | None, facts: Mapping[str, Any]) -> Known | None:
     if truth is None or labels.truth is None or labels.confidence is None:
         return None
-    truth.check(int(reads_facts.get("records_in", 0)) - int(reads_facts.get("records_out", 0)))
+    unknown = truth.check()
     cuts = [float(one["confidence"]) for one in _list(facts, "cutoffs")]
     own = known.labelled(
         truth,
@@ -155,7 +154,7 @@ def _known(
         cuts=cuts,
     )
     cells = count_cells(own.truth, own.cluster, own.length)
-    return Known(tuple(truth.names), score(own), cells, tuple(purity_by_cut(own, len(cuts))))
+    return Known(tuple(truth.names), score(own), cells, tuple(purity_by_cut(own, len(cuts))), unknown)
 
 
 def _list(facts: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

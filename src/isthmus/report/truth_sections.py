@@ -32,6 +32,7 @@ def truth(found: Survey) -> dict[str, Any] | None:
         ("Purity, by bases", percent(one.purity_bases), "bases that belong to the main label of their cluster"),
         ("Purity, by reads", percent(one.purity_reads), "reads that belong to the main label of their cluster"),
         ("Reads with a known origin", count(one.reads), f"of {count(int(found.labels.reads.sum()))}"),
+        ("Ids of no read here", count(found.known.unknown_ids), "in the truth file; dropped, or of other reads"),
         ("Of these in a cluster", percent(one.assigned_reads), f"{percent(one.assigned_bases)} of their bases"),
     ]
     return {
