@@ -180,9 +180,14 @@ def report(
     command: str = "",
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Write the page of `clusters` to the file `to`; with a truth file (columns id, label) also its scores."""
+    """Write the page of `clusters` to the file `to`; with a truth file (columns id, label) also its scores.
+
+    Raises: Corrupt where a stored file is not what was committed; InvalidInput for a target or truth that cannot be used.
+    """
     ref = _ref(lake, clusters)
     check_target(Path(to), "html", _raw_files(lake, ref))
+    for one in (ref, *(one for one in lake.read(ref).commit.inputs if isinstance(one, Ref))):
+        lake.verify(one, ("table", "shards"))
     write = assembly.open_report_writer()
     return write(
         lake,

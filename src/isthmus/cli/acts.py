@@ -156,7 +156,7 @@ def _give_ref(args: argparse.Namespace, lake: Lake, ref: Ref) -> None:
         return give_json({"product": str(ref), "rows": commit.rows, "facts": dict(commit.facts)})
     give(f"{ref}  {commit.rows:,} rows")
     facts: Mapping[str, Any] = commit.facts
-    for warning in facts.get("warnings", ()):
+    for warning in facts.get("warnings", ()) if args.quiet else ():  # else the progress line has said it
         say(f"warning: {warning}")
     return None
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from isthmus.backbone.arrays import Manifest, Shard
 from isthmus.backbone.checksum import fingerprint
 from isthmus.backbone.lake import Change, Lake
+from isthmus.backbone.place import make_folder
 from isthmus.backbone.schema import READS
 from isthmus.core.clock import Stopwatch
 from isthmus.core.errors import Bug, Conflict, InvalidInput, NotFound, WontFit
@@ -166,7 +167,7 @@ class _Work:
         self.wanted, self.workers = max(1, workers), workers_that_fit(mem_bytes, max(1, workers))
         self.watch, self.done = Stopwatch(), _Done()
         self.parts_folder = _parts_folder(plan, lake)
-        self.parts_folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.parts_folder)
         with self.watch.stage("look"):
             self.kinds = [sniff(Path(one.path), name=one.source) for one in _files(plan)]
             folder = str(lake.array_folder(plan.target, plan.id))
