@@ -182,7 +182,7 @@ def report(
 ) -> dict[str, Any]:
     """Write the page of `clusters` to the file `to`; with a truth file (columns id, label) also its scores.
 
-    Raises: Corrupt where a stored file is not what was committed; InvalidInput for a target or truth that cannot be used.
+    Raises: Corrupt where a stored file is not what was committed; InvalidInput for a target or truth of no use.
     """
     ref = _ref(lake, clusters)
     check_target(Path(to), "html", _raw_files(lake, ref))
