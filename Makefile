@@ -24,7 +24,7 @@ check: .venv/test
 	$(BIN)/lint-imports
 
 bench: .venv/bench
-	for script in benchmarks/bench_*.py benchmarks/quality.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/bench_*.py benchmarks/quality.py benchmarks/strangers.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis src/isthmus/kernels/lib

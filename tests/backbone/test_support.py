@@ -263,3 +263,14 @@ def test_many_weak_clusters_are_listed_in_short() -> None:
     verdict = what_clusters_support(reads_facts(), clusters_facts([100] * 9, 0.7))
 
     assert "clusters 0, 1, 2, 3, 4 and 4 more" in said(verdict)
+
+
+def test_many_copies_of_one_read_are_spoken_of() -> None:
+    """A thousand times one read is no evidence of one organism."""
+    facts = {**reads_facts(), "duplicate_reads": 0}
+    kept = int(facts["records_out"])
+
+    told = what_reads_support({**facts, "duplicate_reads": kept - 1})
+
+    assert any("copies of earlier ones" in one for one in told.findings)
+    assert not any("copies" in one for one in what_reads_support(facts).findings)

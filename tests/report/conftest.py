@@ -254,8 +254,8 @@ def _commit_clusters(
         "merges": [{"kept_share": 0.41, "clusters": k + 1}, {"kept_share": 0.72, "clusters": k}],
         "pairs": [
             {"a": a, "b": b, "kept_share": 0.99 - 0.01 * (a + b), "kept_bound": 0.81 + 0.01 * (a + b)}
-            for a in range(min(k, 6))
-            for b in range(a + 1, min(k, 6))
+            for a in reversed(range(min(k, 6)))
+            for b in reversed(range(a + 1, min(k, 6)))
         ],
         "clusters": [
             {

@@ -129,6 +129,7 @@ def test_pairs_stand_in_the_order_of_the_bound_that_decides(make_products: Make,
 
     text = text_of(tmp_path / "r.html").replace("\u00a0", " ")
     assert "At least (decides)" in text
+    assert text.index("98.0 % 82.0 %") < text.index("97.0 % 83.0 %")
 
 
 def test_truth_may_be_of_more_reads_than_these(make_products: Make, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ POOR_AGREEMENT = 0.5
 NEAR_THRESHOLD = 0.05  # a pair this close above the merge threshold might as well have been merged
 SMALL_CLUSTER_READS = 20
 FEW_FOR_ONE = 100  # reads below which one cluster says nothing: merging cannot believe clusters of a dozen reads
+MANY_COPIES = 0.2  # share of reads that repeat an earlier one
 ONE_GENOME_BP = 4_000_000  # bacterial genomes have some 0.5 to 10 Mb, half of them under about 4
 ONE_GENOME_GC = 0.15  # stretches of one genome differ less in GC: the two arms of phage lambda by some 0.1
 
@@ -215,6 +216,16 @@ def _same_names(facts: Mapping[str, Any], kept: int) -> str:
     )
 
 
+def _copies(facts: Mapping[str, Any], kept: int) -> str:
+    copies = int(facts.get("duplicate_reads") or 0)
+    if _share(copies, kept) < MANY_COPIES:
+        return ""
+    return (
+        f"{percent(_share(copies, kept))} of the reads are copies of earlier ones ({count(copies)}): cluster sizes "
+        "count copies, not molecules."
+    )
+
+
 WHY_DROPPED = {
     "too_short": "because they were too short",
     "low_quality": "because of low mean quality",
@@ -229,6 +240,7 @@ _READ_RULES = (
     _one_length,
     _no_quality,
     _same_names,
+    _copies,
 )
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,14 @@ def write_report(
     if to.is_dir():
         raise InvalidInput(f"{to} is a folder; give the path of a file, as in {to / 'report.html'}")
     found = survey(lake, clusters, truth)
-    verdict = what_clusters_support(found.reads_facts, found.facts)
+    verdict = _with_truth(what_clusters_support(found.reads_facts, found.facts), found)
     page = render(
-        found, verdict, command=command, seconds=seconds or {}, history=record_sections.lineage(lake, clusters)
+        found,
+        verdict,
+        command=command,
+        seconds=seconds or {},
+        history=record_sections.lineage(lake, clusters),
+        lake=str(lake.root),
     )
     write_then_rename(to, page.encode("utf-8", "replace"))
     return {
@@ -65,6 +71,7 @@ def render(
     command: str,
     seconds: Mapping[str, float],
     history: list[dict[str, Any]],
+    lake: str = "isthmus-lake",
 ) -> str:
     """The whole page as text; pure."""
     environment = _environment()
@@ -90,9 +97,21 @@ def render(
         flags=cluster_sections.flags(found),
         abundance=cluster_sections.abundance(found),
         truth=truth_sections.truth(found),
-        record=record_sections.record(found, command=command, seconds=seconds),
+        record=record_sections.record(found, command=command, seconds=seconds, lake=lake),
         lineage=history,
     )
+
+
+def _with_truth(verdict: Verdict, found: Survey) -> Verdict:
+    """The verdict with what the truth says of it, so that praise does not stand beside it without a word."""
+    if found.known is None:
+        return verdict
+    scores = _without_nan(found.known.scores.as_json())
+    ari = "" if scores["ari"] is None else f", adjusted Rand index {scores['ari']:.3f}"
+    told = (
+        f"Against the truth: {scores['genomes_recovered']} of {units.count(scores['labels'], 'genome')} recovered{ari}."
+    )
+    return replace(verdict, findings=(told, *verdict.findings))
 
 
 def content_policy(style: str, script: str) -> str:

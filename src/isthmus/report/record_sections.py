@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,12 +50,13 @@ def _step(node: Node, ref: Ref) -> dict[str, Any]:
     }
 
 
-def record(found: Survey, *, command: str, seconds: Mapping[str, float]) -> dict[str, Any]:
+def record(found: Survey, *, command: str, seconds: Mapping[str, float], lake: str) -> dict[str, Any]:
     """Parameters, timings, versions and warnings of both commits, and the command."""
     reads, clusters = found.reads_facts, found.facts
     return {
         "command": words.shown(command, 4000),
         "ref": str(found.commit.ref),
+        "lake": shlex.quote(words.shown(lake, 4000)),
         "parameters": [
             {
                 "of": str(commit.recipe),
