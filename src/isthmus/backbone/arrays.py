@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -85,7 +86,7 @@ def read_manifest(path: Path) -> Manifest:
         raise Corrupt(f"{path}: the manifest does not hold together ({error}); restore it from a copy") from error
 
 
-class _Writer:
+class _Writer(ABC):
     """What both writers share: open until `close`, gone after `discard`, and a context that picks one of them."""
 
     def __init__(self, path: Path, dim: int, *, dtype: str = "<f4") -> None:
@@ -93,8 +94,9 @@ class _Writer:
         self._dtype = np.dtype(dtype)
         self._file = NpyFile(Path(path), self._dtype)
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Write the header, flush, rename."""
 
     def discard(self) -> None:
         """Give up: nothing remains at `path`."""
