@@ -132,6 +132,17 @@ def test_pairs_stand_in_the_order_of_the_bound_that_decides(make_products: Make,
     assert text.index("98.0 % 82.0 %") < text.index("97.0 % 83.0 %")
 
 
+def test_one_cluster_shows_no_numbers_that_mean_nothing(make_products: Make, tmp_path: Path) -> None:
+    """No curve of cut-offs and no agreement of halves where there is nothing to choose between."""
+    made = make_products(sizes=(300,))
+
+    write_report(made.lake, made.clusters, to=tmp_path / "r.html")
+
+    text = text_of(tmp_path / "r.html")
+    assert "fewer than two clusters" in text
+    assert "What a stricter cut leaves" not in text
+
+
 def test_truth_may_be_of_more_reads_than_these(make_products: Make, tmp_path: Path) -> None:
     """Unknown ids, more than cleaning dropped, are counted on the page and are no error."""
     made = make_products()

@@ -33,6 +33,8 @@ def tiles(found: Survey) -> list[dict[str, Any]]:
         ("Reads with a cluster", percent(1 - share(int(labels.reads[-1]), total)), "the others are flagged, not lost"),
         ("Halves agree", percent(agree), "reads whose two halves fall into the same cluster"),
     ]
+    if _alone(found):
+        shown.pop()  # halves have no other cluster to fall into
     if found.known is not None:
         one = found.known.scores
         shown.insert(
@@ -40,6 +42,11 @@ def tiles(found: Survey) -> list[dict[str, Any]]:
         )
         shown.insert(2, ("Adjusted Rand index", words.score(one.ari), "against the truth; 1 is perfect, 0 is chance"))
     return [{"name": name, "value": value, "note": note} for name, value, note in shown]
+
+
+def _alone(found: Survey) -> bool:
+    """Whether no more than one cluster has reads, so that agreement and confidence say nothing."""
+    return int((found.labels.reads[:-1] > 0).sum()) < 2
 
 
 def _how_many(found: Survey) -> str:
@@ -177,9 +184,9 @@ def _surely_kept(pair: Mapping[str, Any]) -> float:
 
 
 def confidence(found: Survey) -> dict[str, Any] | None:
-    """What is left, and how well it holds, as the cut-off on confidence rises; None without cut-offs."""
+    """What is left, and how well it holds, as the cut-off on confidence rises; None where nothing is to choose."""
     cuts = list(found.facts.get("cutoffs") or [])
-    if not cuts:
+    if not cuts or _alone(found):
         return None
     xs = [float(one["confidence"]) for one in cuts]
     series: list[tuple[str, Sequence[float | None]]] = [
