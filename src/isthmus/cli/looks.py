@@ -43,7 +43,9 @@ def ls(args: argparse.Namespace) -> None:
 def show(args: argparse.Namespace) -> None:
     """One version: its commit, its array, its first rows."""
     lake = _open(args)
-    snapshot = lake.read(lake.resolve(args.ref))
+    ref = lake.resolve(args.ref)
+    lake.verify(ref, ("table",))
+    snapshot = lake.read(ref)
     manifest = snapshot.manifest
     if args.json:
         array = None if manifest is None else {"rows": manifest.rows, "dim": manifest.dim, "dtype": manifest.dtype}
