@@ -121,7 +121,7 @@ def _one_cluster(facts: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
         )
     return (
         f"One organism, as far as composition can tell: {count(cluster['reads'], 'read')}, {bases(cluster['bp'])}, all "
-        "in one cluster. Strains and close species would look like this too."
+        "in one cluster. Strains, and species or genera of like composition, would look like this too."
     )
 
 
