@@ -45,20 +45,24 @@ def test_inertia_equals_scikit_learns_from_the_same_start(n, dim, k, offset, see
 
 
 def test_raw_composition_like_rows_agree_with_scikit_learn_too():
-    """Small positive frequencies with a common offset, as `scale=none` hands them over.
+    """Small positive frequencies with a common offset, as `scale=none` hands them over: the first steps agree to 1e-6.
 
-    These rows are one cloud, so that a row halfway between two centres may send the two to neighbouring optima: which
-    way it goes changes with the threads of the BLAS in this process (ranks have one). Neighbours differ by below 1e-4.
+    These rows are one cloud. Run to the end, a row halfway between two centres may send the two to neighbouring optima,
+    and which way it goes changes with the threads of the BLAS in this process (ranks have one).
     """
     rng = np.random.default_rng(5)
     x = rng.dirichlet(np.full(136, 40.0), 6000).astype(np.float32)
     x[:3000] *= np.linspace(0.8, 1.2, 136, dtype=np.float32)
     start = x[rng.choice(6000, 9, replace=False)]
 
-    state, _, _ = lloyd_from(rows_of(x), start[None].astype(float))
-    peer = KMeans(9, init=start, n_init=1, algorithm="lloyd").fit(x)
+    state, _, _ = lloyd_from(rows_of(x), start[None].astype(float), tol=0, max_iterations=5)
+    peer = KMeans(9, init=start, n_init=1, algorithm="lloyd", tol=0, max_iter=5).fit(x)
+    ended, _, _ = lloyd_from(rows_of(x), start[None].astype(float))
+    whole = KMeans(9, init=start, n_init=1, algorithm="lloyd").fit(x)
 
-    assert state.inertia[0] == pytest.approx(_inertia(x, peer), rel=1e-4)
+    assert peer.n_iter_ == int(state.iterations[0]) == 5
+    assert state.inertia[0] == pytest.approx(_inertia(x, peer), rel=1e-6)
+    assert ended.inertia[0] == pytest.approx(_inertia(x, whole), rel=1e-4)
 
 
 def test_starts_in_step_give_what_each_gives_alone():
